@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "model/column.h"
+#include "port/relation.h"
+
+namespace millrace::port {
+
+/// A relation that a compiled query reads: the engine sees its name and columns, the rows come with each run.
+struct QueryInput {
+  std::string name;
+  std::shared_ptr<const model::Schema> schema;
+};
+
+/// A prepared statement that runs again and again over batches of its input. Threading: one thread.
+class CompiledQuery {
+ public:
+  virtual ~CompiledQuery() = default;
+  virtual std::shared_ptr<const model::Schema> output() const = 0;
+  /// The rows [first, first + count) of `input` (its schema is the QueryInput's) through the statement. An error in an expression fails the whole run:
+  /// the caller narrows it down. The result may point into `input`.
+  virtual Result<std::vector<model::ColumnBatch>> run(const model::ColumnBatch& input, size_t first, size_t count) = 0;
+};
+
+struct StatementLimits {
+  Duration time_max = std::chrono::seconds(60);
+};
+
+class SqlEngine {
+ public:
+  virtual ~SqlEngine() = default;
+  /// Prepares `sql` over one input. Errors: kInvalidArgument with DuckDB's message; where it knows the place the message starts with "LINE n:c: ".
+  virtual Result<std::unique_ptr<CompiledQuery>> compile(const std::string& sql, const QueryInput& input) = 0;
+  /// The columns of an SQL column list: `id uuid, name STRUCT("first" text)`.
+  virtual Result<model::Schema> parse_columns(const std::string& columns) = 0;
+  /// One statement of the shell over the catalog's relations; `on_batch` gets the result piece by piece.
+  virtual Status execute(const std::string& sql, Catalog& catalog, const StatementLimits& limits,
+                         const std::function<Status(const model::ColumnBatch&)>& on_batch) = 0;
+};
+
+}  // namespace millrace::port
