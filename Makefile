@@ -1,0 +1,40 @@
+# What a person types. Everything builds into build/, everything fetched goes into .deps/; both can be deleted at any time.
+PRESET ?= release
+JOBS   ?= $(shell nproc)
+
+.PHONY: help setup build run test test-quick bench fuzz soak format clean
+
+help:            ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup:           ## install what the project needs (Debian 12; quick when done)
+	@scripts/setup
+
+build: setup     ## build ./millrace
+	@mkdir -p build && cmake --preset $(PRESET) > build/$(PRESET).log || { cat build/$(PRESET).log; exit 1; }
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+	@ln -sfn build/$(PRESET)/src/cli/millrace millrace
+
+run: build       ## run the main job: people arrive from the API, through a topic and a query, in a table
+	@./millrace run examples/users.yaml
+
+test: setup      ## everything CI checks: format, layers, tests, sanitizers, kill test, benchmarks' smoke run
+	@scripts/ci
+
+test-quick: build ## the unit tests of the release build
+	@ctest --test-dir build/$(PRESET) --output-on-failure -j $(JOBS)
+
+bench: build     ## benchmarks: a line a case, and JSON in bench/out
+	@scripts/bench
+
+fuzz: setup      ## every fuzzer for ten minutes (FUZZ_SECONDS)
+	@scripts/fuzz $${FUZZ_SECONDS:-600}
+
+soak: build      ## the kill test for hours (KILLS=5000)
+	@tests/kill_test.py --kills $${KILLS:-5000}
+
+format:          ## clang-format over the tree
+	@git ls-files -co --exclude-standard '*.cc' '*.h' | xargs clang-format-19 -i
+
+clean:           ## remove what was built (not what was fetched)
+	@rm -rf build millrace bench/out
