@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "env/file.h"
+
+namespace millrace::log {
+
+struct Damage {
+  std::string file;
+  uint64_t position = 0;
+  std::string what;
+};
+
+struct VerifyReport {
+  std::vector<Damage> damage;
+  uint64_t files = 0;
+  uint64_t batches = 0;
+  uint64_t records = 0;
+  uint64_t bytes = 0;
+};
+
+/// Reads every segment and index below a log directory at rest: CRCs, counts, that records decode, that offsets go on without a
+/// hole, and that nothing durable is missing. A torn tail that the next open will cut is not damage. Changes nothing. Errors:
+/// kNotFound (no such directory), kIo.
+Result<VerifyReport> verify(env::FileSystem& files, const std::string& dir);
+
+}  // namespace millrace::log
