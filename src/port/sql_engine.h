@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ struct QueryInput {
   std::string name;
   std::shared_ptr<const model::Schema> schema;
 };
+
+/// Beside its columns an input has this one: the number of the row in the batch (BIGINT).
+inline constexpr std::string_view kRowNumberColumn = "__row";
 
 /// A prepared statement that runs again and again over batches of its input. Threading: one thread.
 class CompiledQuery {
@@ -43,6 +47,13 @@ class SqlEngine {
   /// One statement of the shell over the catalog's relations; `on_batch` gets the result piece by piece.
   virtual Status execute(const std::string& sql, Catalog& catalog, const StatementLimits& limits,
                          const std::function<Status(const model::ColumnBatch&)>& on_batch) = 0;
+
+  /// What stream/plan reads and gives back: the syntax tree of `sql` as JSON, and the text of a tree.
+  virtual Result<std::string> syntax_tree(const std::string& sql) = 0;
+  virtual Result<std::string> statement_from_tree(const std::string& tree) = 0;
+  /// Names, in lower case, of functions whose result is not a matter of their arguments, and of aggregates.
+  virtual const std::set<std::string>& volatile_functions() const = 0;
+  virtual const std::set<std::string>& aggregate_functions() const = 0;
 };
 
 }  // namespace millrace::port

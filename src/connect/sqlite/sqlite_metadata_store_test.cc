@@ -1,0 +1,102 @@
+#include "connect/sqlite/sqlite_metadata_store.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "connect/sqlite/database.h"
+#include "port/metadata_store_contract.h"
+
+namespace millrace::port {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that goes with its last owner.
+std::shared_ptr<fs::path> temporary_folder() {
+  std::string name = (fs::temp_directory_path() / "sqlite_test_XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) return nullptr;
+  return {new fs::path(name), [](fs::path* path) {
+            fs::remove_all(*path);
+            delete path;
+          }};
+}
+
+StoreUnderTest make_sqlite() {
+  auto folder = temporary_folder();
+  return {[folder] { return connect::sqlite::open_metadata_store((*folder / "meta.db").string()); }};
+}
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, MetadataStoreContract, testing::Values(make_sqlite));
+
+TEST(SqliteMetadataStore, a_newer_format_is_refused_and_left_as_it_is) {
+  auto folder = temporary_folder();
+  std::string path = (*folder / "meta.db").string();
+  ASSERT_TRUE(connect::sqlite::open_metadata_store(path));
+  {
+    auto db = connect::sqlite::Database::open(path);
+    ASSERT_TRUE((*db)->execute("PRAGMA user_version=2; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE"));
+  }
+  auto time_before = fs::last_write_time(path);
+  auto opened = connect::sqlite::open_metadata_store(path);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::kFailedPrecondition);
+  EXPECT_EQ(fs::last_write_time(path), time_before);
+}
+
+TEST(SqliteMetadataStore, a_database_of_somebody_else_is_refused) {
+  auto folder = temporary_folder();
+  std::string path = (*folder / "meta.db").string();
+  {
+    auto db = connect::sqlite::Database::open(path);
+    ASSERT_TRUE((*db)->execute("CREATE TABLE theirs(x)"));
+  }
+  EXPECT_EQ(connect::sqlite::open_metadata_store(path).error().code, Errc::kCorruption);
+}
+
+TEST(SqliteMetadataStore, a_file_that_is_no_database_is_refused) {
+  auto folder = temporary_folder();
+  std::string path = (*folder / "meta.db").string();
+  std::ofstream(path) << std::string(8192, 'x');
+  EXPECT_EQ(connect::sqlite::open_metadata_store(path).error().code, Errc::kCorruption);
+}
+
+TEST(SqliteMetadataStore, a_folder_that_is_missing_is_an_error_with_the_path) {
+  auto opened = connect::sqlite::open_metadata_store("/nonexistent/meta.db");
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().message.find("/nonexistent/meta.db"), std::string::npos);
+}
+
+TEST(SqliteMetadataStore, a_query_sees_whole_batches_while_another_thread_writes) {
+  auto folder = temporary_folder();
+  auto store = connect::sqlite::open_metadata_store((*folder / "meta.db").string());
+  ASSERT_TRUE(store);
+  std::thread writer([&] {
+    for (int i = 0; i < 20; ++i) {
+      RunRow run;
+      run.dag_id = "d";
+      run.run_id = std::to_string(i);
+      run.state = "queued";
+      TaskRow task;
+      task.dag_id = "d";
+      task.run_id = run.run_id;
+      task.task_id = "t";
+      ASSERT_TRUE((*store)->apply({{}, {run}, {task}, {}}));
+    }
+  });
+  size_t seen = 0;
+  while (seen < 20) {
+    auto runs = (*store)->unfinished_runs();
+    ASSERT_TRUE(runs) << runs.error().message;
+    ASSERT_GE(runs->size(), seen);
+    seen = runs->size();
+    for (const StoredRun& run : *runs) ASSERT_EQ(run.tasks.size(), 1u);
+  }
+  writer.join();
+}
+
+}  // namespace
+}  // namespace millrace::port
