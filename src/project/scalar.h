@@ -1,0 +1,18 @@
+#pragma once
+
+#include "base/result.h"
+#include "base/time.h"
+#include "project/node.h"
+
+namespace millrace::project {
+
+/// Typed readings of a scalar. Numbers and booleans are read from plain scalars and from those a ${…} was replaced in.
+/// Errors: kInvalidArgument with the fault's message and hint; a secret's value is never in them.
+Result<int64_t> read_integer(const Node& scalar);
+Result<bool> read_boolean(const Node& scalar);
+Result<Duration> read_duration(const Node& scalar);
+/// `4096`, `64KiB`, `10MB`: B, kB/MB/GB/TB are powers of 1000, KiB/MiB/GiB/TiB of 1024.
+Result<int64_t> read_size(const Node& scalar);
+Result<WrittenTime> read_time(const Node& scalar);
+
+}  // namespace millrace::project
