@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Record batches against kafka-python: it reads ours, we read its, with every codec; keys land in the same partitions.
+"""Record batches against kafka-python: it reads ours, we read its, with every codec.
 
 usage: kafka_record_foreign.py PATH_OF_kafka_record_tool
 """

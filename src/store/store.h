@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,11 +25,14 @@ enum class Space : uint8_t {
 };
 inline constexpr size_t kSpaceCount = 4;
 
+/// The on-disk format that this program writes (docs/formats/store.md); the file FORMAT in the store's directory holds the
+/// number.
+inline constexpr uint32_t kFormat = 1;
+
 enum class Durability {
   kLog,   // survives the process; after power loss a suffix may be gone and is derived again from the topic
   kSync,  // survives power loss: one fsync serves every waiting commit
 };
-
 
 /// Changes that become visible and durable together or not at all. Threading: one thread.
 class Batch {
@@ -38,6 +42,7 @@ class Batch {
   Batch(Batch&&) noexcept;
   Batch& operator=(Batch&&) noexcept;
 
+  // A later change of a key wins over an earlier one, also within a range.
   void put(Space space, std::string_view key, std::string_view value);
   void erase(Space space, std::string_view key);
   /// Every key in [from, to).
@@ -53,9 +58,10 @@ class Batch {
   bool empty() const;
   size_t bytes() const;
 
+  struct Parts;  // for the store
+
  private:
   friend class Store;
-  struct Parts;
   std::unique_ptr<Parts> parts_;
 };
 
@@ -81,7 +87,11 @@ struct Options {
   std::string path;
   bool read_only = false;
   size_t block_cache_bytes = 32 << 20;
+  /// Of one key space; all of them together take at most twice as much.
   size_t write_buffer_bytes = 32 << 20;
+  /// A batch with at least so many sorted rows, or so many bytes of them, is ingested as sorted files.
+  size_t ingest_rows_min = 20'000;
+  size_t ingest_bytes_min = 16 << 20;
   /// Asked during compaction whether a row of Space::kRows is dead (expired, or an old tombstone).
   std::function<bool(std::string_view key, std::string_view value)> row_is_dead;
 };
@@ -97,9 +107,14 @@ class Store {
   virtual Status commit(Batch batch, Durability durability) = 0;
   /// Null when the key is absent.
   virtual Result<std::optional<std::string>> get(Space space, std::string_view key, const Snapshot* snapshot = nullptr) = 0;
+  /// Many keys at once, which is cheaper than one by one, most of all when they ascend. Calls `found(i, value)` for each key that
+  /// is there, in order; the value is valid during the call.
+  virtual Status get_many(Space space, std::span<const std::string_view> keys,
+                          const std::function<void(size_t, std::string_view)>& found, const Snapshot* snapshot = nullptr) = 0;
   virtual std::unique_ptr<Snapshot> snapshot() = 0;
   /// `to` empty: to the end of the space.
-  virtual std::unique_ptr<Cursor> scan(Space space, std::string_view from, std::string_view to, const Snapshot* snapshot = nullptr) = 0;
+  virtual std::unique_ptr<Cursor> scan(Space space, std::string_view from, std::string_view to,
+                                       const Snapshot* snapshot = nullptr) = 0;
   /// What was committed before this call survives power loss.
   virtual Status sync() = 0;
   /// Waits until compaction has nothing to do (benchmarks and `verify`).

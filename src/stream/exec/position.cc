@@ -25,8 +25,6 @@ std::string encode_position(const Position& position) {
     append_varint(out, static_cast<uint64_t>(partition.next.value));
     append_varint(out, partition.version);
   }
-  append_varint(out, position.output_ends.size());
-  for (model::Offset end : position.output_ends) append_varint(out, static_cast<uint64_t>(end.value));
   append_varint(out, std::size(kCounts));
   for (auto count : kCounts) append_varint(out, position.balance.*count);
   return out;
@@ -47,10 +45,6 @@ Result<Position> decode_position(std::string_view bytes) {
     partition.next = model::Offset(static_cast<int64_t>(in.varint()));
     partition.version = in.varint();
     position.partitions.push_back(partition);
-  }
-  uint64_t outputs = in.varint();
-  for (uint64_t i = 0; in.ok() && i < outputs && i < kPartitionsMax; ++i) {
-    position.output_ends.push_back(model::Offset(static_cast<int64_t>(in.varint())));
   }
   uint64_t counts = in.varint();
   for (uint64_t i = 0; in.ok() && i < counts && i < std::size(kCounts); ++i) position.balance.*kCounts[i] = in.varint();

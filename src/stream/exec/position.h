@@ -40,8 +40,6 @@ struct PartitionPosition {
 struct Position {
   model::TopicId topic_id;
   std::vector<PartitionPosition> partitions;
-  /// Ends of the output topic's partitions that belong to this position; empty when the sink is not a topic.
-  std::vector<model::Offset> output_ends;
   uint64_t epoch = 0;
   Balance balance;
   friend bool operator==(const Position&, const Position&) = default;

@@ -1,0 +1,281 @@
+#include "app/instance.h"
+
+#include <fmt/format.h>
+
+#include "app/catalog.h"
+#include "app/query_info.h"
+#include "app/tasks.h"
+#include "base/log.h"
+#include "connect/sqlite/sqlite_metadata_store.h"
+
+namespace millrace::app {
+
+Result<std::unique_ptr<Instance>> Instance::open(env::Env env, Options options) {
+  std::unique_ptr<Instance> instance(new Instance(std::move(options)));
+  instance->started_at_ = env.clock.now();
+  const std::string& data = instance->options_.data;
+  TRY(instance->data_, DataDir::open(env, data, instance->options_.read_only));
+  TRY(instance->shell_engine_, sql::DuckEngine::open({.memory_bytes_max = instance->options_.statement_memory_bytes}));
+  instance->catalog_ = std::make_unique<DataCatalog>(*instance->data_, [self = instance.get()](const std::string& topic) { return self->topic_schema(topic); });
+  TRY(bool has_metadata, env.files.exists(metadata_path(data)));
+  if (has_metadata || !instance->options_.read_only) {
+    TRY(instance->metadata_, connect::sqlite::open_metadata_store(metadata_path(data)));
+  }
+  if (!instance->options_.read_only) {
+    TRY(instance->stream_engine_, sql::DuckEngine::open({}));
+    instance->tasks_ = std::make_unique<Tasks>(*instance);
+  }
+  return instance;
+}
+
+Instance::~Instance() { stop(); }
+
+std::shared_ptr<dag::Scheduler> Instance::scheduler() {
+  MutexLock lock(mutex_);
+  return scheduler_;
+}
+
+std::string Instance::pipeline_name() {
+  MutexLock lock(mutex_);
+  return project_ ? project_->name : "";
+}
+
+std::optional<model::Schema> Instance::topic_schema(std::string_view name) {
+  auto topic = data_->log().find(name);
+  if (topic == nullptr) return std::nullopt;
+  std::string bytes = topic->settings().schema;
+  return bytes.empty() ? std::nullopt : model::decode_schema(bytes);
+}
+
+std::vector<std::string> Instance::not_ready() {
+  std::vector<std::string> reasons;
+  if (options_.read_only) return {"no server runs on this data directory"};
+  MutexLock lock(mutex_);
+  if (!project_ || stopped_) reasons.emplace_back(stopped_ ? "the server is stopping" : "the pipeline is not started yet");
+  for (const auto& [name, part] : queries_) {
+    if (part.runner == nullptr) continue;
+    stream::QueryStatus status = part.runner->status();
+    if (status.state == stream::QueryState::kFailed) reasons.push_back(fmt::format("query {} has failed: {}", name, status.reason));
+  }
+  if (scheduler_ != nullptr) {
+    if (Status health = scheduler_->health(); !health) reasons.push_back("the scheduler has stopped: " + health.error().message);
+  }
+  return reasons;
+}
+
+std::vector<SourceView> Instance::sources() {
+  MutexLock lock(mutex_);
+  std::vector<SourceView> views;
+  for (const auto& [name, source] : sources_) views.push_back({name, source->topic(), source->counts()});
+  return views;
+}
+
+// ---- queries -------------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::vector<model::Offset> ends_of(log::Topic& topic) {
+  std::vector<model::Offset> ends;
+  for (int32_t p = 0; p < topic.partition_count(); ++p) ends.push_back(topic.partition(model::Partition(p)).end_offset());
+  return ends;
+}
+
+Error no_query(std::string_view name) { return {Errc::kNotFound, fmt::format("there is no query '{}'", name), "`millrace query list` shows them"}; }
+
+}  // namespace
+
+QueryView Instance::view_of(const std::string& name, const QueryPart& part) {
+  QueryView view{name, part.compiled.topic, part.compiled.into, part.compiled.into_table, "waiting", part.waiting, {}, 0};
+  if (part.failed) view.state = "failed";
+  if (part.runner != nullptr) {
+    stream::QueryStatus status = part.runner->status();
+    view.state = stream::query_state_name(status.state);
+    view.reason = status.reason;
+    view.position = std::move(status.position);
+  }
+  view.in_flight = records_behind(data_->log(), view.topic, view.position);
+  return view;
+}
+
+std::vector<QueryView> Instance::queries() {
+  if (options_.read_only) return stored_queries(*data_);
+  MutexLock lock(mutex_);
+  std::vector<QueryView> views;
+  for (const auto& [name, part] : queries_) views.push_back(view_of(name, part));
+  return views;
+}
+
+Result<QueryView> Instance::query(std::string_view name) {
+  for (QueryView& view : queries()) {
+    if (view.name == name) return std::move(view);
+  }
+  return fail(no_query(name));
+}
+
+Status Instance::pause_query(std::string_view name) {
+  MutexLock lock(mutex_);
+  auto part = queries_.find(name);
+  if (part == queries_.end()) return fail(no_query(name));
+  part->second.paused = true;
+  if (part->second.runner != nullptr) part->second.runner->pause();
+  return store_query_info(data_->store(), info_of(part->second.compiled, true));
+}
+
+Status Instance::resume_query(std::string_view name) {
+  MutexLock lock(mutex_);
+  auto part = queries_.find(name);
+  if (part == queries_.end()) return fail(no_query(name));
+  part->second.paused = false;
+  if (part->second.runner != nullptr) part->second.runner->resume();
+  return store_query_info(data_->store(), info_of(part->second.compiled, false));
+}
+
+Status Instance::reset_query(std::string_view name, const std::vector<model::Offset>& offsets) {
+  MutexLock lock(mutex_);
+  auto found = queries_.find(name);
+  if (found == queries_.end()) return fail(no_query(name));
+  QueryPart& part = found->second;
+  if (!part.compiled.ready) return fail(Errc::kFailedPrecondition, fmt::format("query {} has not started: {}", name, part.waiting));
+  auto topic = data_->log().find(part.compiled.topic);
+  if (topic == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", part.compiled.topic));
+  stream::Position before;
+  if (part.runner != nullptr) {
+    part.runner->stop();
+    before = part.runner->status().position;
+    part.runner.reset();
+  }
+  // Versions go on from where they were, so that rows which are written again win over the ones they replace.
+  stream::Position position;
+  position.topic_id = topic->id();
+  position.epoch = before.epoch;
+  for (size_t p = 0; p < offsets.size(); ++p) {
+    uint64_t version = p < before.partitions.size() ? before.partitions[p].version : 0;
+    position.partitions.push_back({offsets[p], version});
+  }
+  store::Batch batch;
+  batch.put(store::Space::kMeta, stream::position_key(name), encode_position(position));
+  table::DeadLetterScan letters(data_->store(), name);
+  while (true) {
+    TRY(auto letter, letters.next());
+    if (!letter) break;
+    TRY_DO(letter->erase_from(batch));
+  }
+  TRY_DO(data_->store().commit(std::move(batch), store::Durability::kSync));
+  part.failed = false;
+  TRY(part.runner, make_runner(part.compiled, part.paused));
+  part.runner->start();
+  return {};
+}
+
+Result<stream::Pipeline::ReplayReport> Instance::replay(std::string_view name, std::vector<table::DeadLetter> letters) {
+  std::shared_ptr<stream::Runner> runner;
+  {
+    MutexLock lock(mutex_);
+    auto part = queries_.find(name);
+    if (part == queries_.end() || part->second.runner == nullptr) return fail(no_query(name));
+    runner = part->second.runner;
+  }
+  return runner->replay(std::move(letters));
+}
+
+Status Instance::check_unused_topic(std::string_view topic) {
+  MutexLock lock(mutex_);
+  for (const auto& [name, part] : queries_) {
+    if (part.compiled.topic == topic) return fail(Errc::kFailedPrecondition, fmt::format("query {} reads topic {}", name, topic), "take the query out of the pipeline first");
+    if (!part.compiled.into_table && part.compiled.into == topic) return fail(Errc::kFailedPrecondition, fmt::format("query {} writes topic {}", name, topic), "take the query out of the pipeline first");
+  }
+  for (const auto& [name, source] : sources_) {
+    if (source->topic() == topic) return fail(Errc::kFailedPrecondition, fmt::format("source {} writes topic {}", name, topic), "take the source out of the pipeline first");
+  }
+  return {};
+}
+
+Status Instance::check_unused_table(std::string_view table) {
+  MutexLock lock(mutex_);
+  for (const auto& [name, part] : queries_) {
+    if (part.compiled.into_table && model::same_name(part.compiled.into, table)) {
+      return fail(Errc::kFailedPrecondition, fmt::format("query {} writes table {}", name, table), "take the query out of the pipeline first, or truncate the table");
+    }
+  }
+  return {};
+}
+
+Status Instance::wait_for_query(std::string_view name, std::optional<Duration> timeout, std::stop_token stop) {
+  std::shared_ptr<stream::Runner> runner;
+  std::vector<model::Offset> ends;
+  {
+    MutexLock lock(mutex_);
+    auto part = queries_.find(name);
+    if (part == queries_.end()) return fail(no_query(name));
+    if (part->second.runner == nullptr) return fail(Errc::kFailedPrecondition, fmt::format("query {} is not running: {}", name, part->second.waiting));
+    runner = part->second.runner;
+    auto topic = data_->log().find(part->second.compiled.topic);
+    if (topic == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", part->second.compiled.topic));
+    ends = ends_of(*topic);
+  }
+  if (runner->wait_for(ends, timeout.value_or(std::chrono::hours(24 * 365)), [&] { return stop.stop_requested(); })) return {};
+  stream::QueryStatus status = runner->status();
+  if (status.state == stream::QueryState::kFailed) return fail(Errc::kFailedPrecondition, status.reason);
+  return fail(stop.stop_requested() ? Errc::kCancelled : Errc::kDeadlineExceeded, fmt::format("query {} has not caught up", name));
+}
+
+Status Instance::ingest(std::string_view name, Duration length, std::stop_token stop) {
+  std::shared_ptr<Ingest> source;
+  {
+    MutexLock lock(mutex_);
+    auto found = sources_.find(name);
+    if (found == sources_.end()) return fail(Errc::kNotFound, fmt::format("there is no source '{}'", name));
+    source = found->second;
+  }
+  return source->poll_for(length, stop);
+}
+
+// ---- the end -------------------------------------------------------------------------------------------------------------------
+
+void Instance::stop_inputs() {
+  // Without the lock: a task that ends asks this instance for what it did.
+  std::vector<std::shared_ptr<Ingest>> sources;
+  std::shared_ptr<dag::Scheduler> scheduler;
+  {
+    MutexLock lock(mutex_);
+    for (auto& [name, source] : sources_) sources.push_back(source);
+    scheduler = scheduler_;
+  }
+  for (const auto& source : sources) source->stop();
+  if (scheduler != nullptr) scheduler->stop();
+}
+
+bool Instance::drain(const std::function<bool()>& cancelled) {
+  // A query may feed another, so it is done when a whole round finds nothing left.
+  while (true) {
+    bool idle = true;
+    for (const QueryView& view : queries()) {
+      if (view.in_flight == 0 || view.state == "waiting") continue;
+      if (view.state != "running" || cancelled()) return false;
+      idle = false;
+      std::stop_source stop;
+      (void)wait_for_query(view.name, std::chrono::milliseconds(100), stop.get_token());
+    }
+    if (idle) return true;
+  }
+}
+
+void Instance::stop() {
+  if (upkeep_.joinable()) {
+    upkeep_.request_stop();
+    upkeep_.join();
+  }
+  stop_inputs();
+  MutexLock lock(mutex_);
+  if (stopped_) return;
+  stopped_ = true;
+  for (auto& [name, part] : queries_) {
+    if (part.runner != nullptr) part.runner->stop();
+  }
+  scheduler_.reset();
+  sources_.clear();
+  people_.reset();
+  queries_.clear();
+}
+
+}  // namespace millrace::app

@@ -1,0 +1,313 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "app/dag_specs.h"
+#include "app/instance.h"
+#include "app/query_info.h"
+#include "base/log.h"
+#include "connect/embedded/table_sink.h"
+#include "connect/embedded/topic_sink.h"
+#include "connect/embedded/topic_source.h"
+#include "format/csv.h"
+#include "format/json_doc.h"
+#include "table/table_writer.h"
+
+namespace millrace::app {
+namespace {
+
+codec::kafka_record::Compression compression_of(project::Compression compression) {
+  using To = codec::kafka_record::Compression;
+  switch (compression) {
+    case project::Compression::kNone: return To::kNone;
+    case project::Compression::kGzip: return To::kGzip;
+    case project::Compression::kSnappy: return To::kSnappy;
+    case project::Compression::kLz4: return To::kLz4;
+    case project::Compression::kZstd: return To::kZstd;
+  }
+  return To::kNone;
+}
+
+log::SyncMode sync_of(project::Sync sync) {
+  switch (sync) {
+    case project::Sync::kAlways: return log::SyncMode::kAlways;
+    case project::Sync::kInterval: return log::SyncMode::kInterval;
+    case project::Sync::kNever: return log::SyncMode::kNever;
+  }
+  return log::SyncMode::kAlways;
+}
+
+log::TopicSettings settings_of(const project::Topic& topic, const std::optional<model::Schema>& schema) {
+  log::TopicSettings settings;
+  settings.partitions = static_cast<int32_t>(topic.partitions);
+  settings.sync = sync_of(topic.sync);
+  settings.compression = compression_of(topic.compression);
+  if (topic.retention.time) settings.retention_ms = std::chrono::duration_cast<std::chrono::milliseconds>(*topic.retention.time).count();
+  if (topic.retention.bytes) settings.retention_bytes = static_cast<uint64_t>(*topic.retention.bytes);
+  if (schema) settings.schema = model::encode_schema(*schema);
+  settings.owner = topic.written_by_query;
+  return settings;
+}
+
+bool has_refusal(const std::vector<project::Change>& changes) {
+  return std::any_of(changes.begin(), changes.end(), [](const project::Change& change) { return change.verdict == project::Change::Verdict::kRefused; });
+}
+
+/// The values of a JSON object by dotted path, for templates in tasks.
+void flatten(const format::Json& json, const std::string& prefix, std::map<std::string, std::string>& out) {
+  if (const format::Json::Object* object = json.as_object()) {
+    for (const format::Json::Member& member : *object) flatten(member.value, prefix.empty() ? member.name : prefix + "." + member.name, out);
+  } else {
+    out[prefix] = json.as_string() != nullptr ? *json.as_string() : to_json(json);
+  }
+}
+
+Result<std::map<std::string, std::string>> read_conf(std::string_view text) {
+  TRY(format::Json json, format::parse_json(text));
+  if (json.as_object() == nullptr) return fail(Errc::kInvalidArgument, "a run's conf must be a JSON object");
+  std::map<std::string, std::string> out;
+  flatten(json, "", out);
+  return out;
+}
+
+}  // namespace
+
+std::map<std::string, KnownTopic> Instance::known_topics() {
+  std::map<std::string, KnownTopic> known;
+  for (const auto& topic : data_->log().topics()) known[topic->name()] = {topic->id(), topic_schema(topic->name())};
+  return known;
+}
+
+Result<std::vector<project::Fault>> Instance::start(project::Project project) {
+  Compiled found = compile(project, *stream_engine_, known_topics());
+  if (found.has_errors()) return std::move(found.faults);
+  {
+    MutexLock lock(mutex_);
+    TRY_DO(declare_topics(project, found));
+    // Once more: only now the topics have the ids from which uuid() and random() are made.
+    Compiled compiled = compile(project, *stream_engine_, known_topics());
+    TRY_DO(declare_tables(project, compiled));
+    for (CompiledQuery& query : compiled.queries) TRY_DO(add_query(std::move(query)));
+    TRY_DO(start_sources(project));
+    TRY_DO(start_scheduler(project));
+    project_ = std::move(project);
+  }
+  upkeep_ = std::jthread([this](std::stop_token stop) { upkeep(stop); });
+  return std::move(found.faults);
+}
+
+Status Instance::declare_topics(const project::Project& project, const Compiled& compiled) {
+  for (const CompiledTopic& one : compiled.topics) {
+    const project::Topic* declared = project::find(project.topics, one.name);
+    if (declared == nullptr) continue;
+    log::TopicSettings settings = settings_of(*declared, one.schema);
+    auto topic = data_->log().find(one.name);
+    if (topic == nullptr) {
+      TRY_DO(data_->log().create(one.name, settings));
+      continue;
+    }
+    if (topic->partition_count() != settings.partitions) {
+      return fail(Errc::kFailedPrecondition,
+                  fmt::format("topic {} has {} partitions in {}, the file says {}", one.name, topic->partition_count(), data_->path(), settings.partitions),
+                  "the number of partitions is fixed for a topic's life: change the file back, or delete the topic");
+    }
+    if (settings != topic->settings()) TRY_DO(data_->log().alter(one.name, settings));
+  }
+  return {};
+}
+
+Status Instance::declare_tables(const project::Project& project, const Compiled& compiled) {
+  for (const table::TableDef& def : compiled.tables) {
+    auto declared = data_->tables().declare(def);
+    if (!declared) return fail(at(fmt::format("table {} in {}", def.name, data_->path()), declared.error()));
+    const project::Table* table = project::find(project.tables, def.name);
+    if (table != nullptr && table->seed) TRY_DO(seed_table(*table));
+  }
+  return {};
+}
+
+/// Upserts the rows of the file when it is not the one that was read last time.
+Status Instance::seed_table(const project::Table& table) {
+  auto stored = data_->tables().find(table.name);
+  TRY(std::string text, env::read_file(env().files, *table.seed, 256 << 20));
+  std::string key = "seed/" + table.name, mark = fmt::format("{}:{:08x}", text.size(), codec::kafka_record::crc32c(text));
+  TRY(auto last, data_->store().get(store::Space::kMeta, key));
+  if (last == mark) return {};
+  model::BatchBuilder builder(std::make_shared<model::Schema>(stored->def.schema));
+  TRY(size_t count, format::read_csv(text, std::filesystem::path(*table.seed).filename().string(), stored->def.schema, builder));
+  model::ColumnBatch rows = std::move(builder).finish();
+  Instant now = env().clock.now();
+  std::vector<uint64_t> versions(count, static_cast<uint64_t>(to_micros(now)));
+  std::vector<int64_t> timestamps(count, to_micros(now));
+  table::TableWriter writer(stored);
+  TRY(auto report, writer.add(rows, {versions, timestamps, {}}, now));
+  if (!report.faults.empty()) {
+    return fail(Errc::kInvalidArgument, fmt::format("{}: row {}: {}", *table.seed, report.faults[0].row + 1, report.faults[0].message));
+  }
+  store::Batch batch;
+  writer.add_to(batch);
+  batch.put(store::Space::kMeta, key, mark);
+  return data_->store().commit(std::move(batch), store::Durability::kSync);
+}
+
+Status Instance::add_query(CompiledQuery compiled) {
+  std::string name = compiled.name;
+  QueryPart part;
+  part.compiled = std::move(compiled);
+  TRY(auto info, load_query_info(data_->store(), name));
+  part.paused = info && info->paused;
+  TRY_DO(store_query_info(data_->store(), info_of(part.compiled, part.paused)));
+  QueryPart& added = queries_[name] = std::move(part);
+  start_query(name, added);
+  return {};
+}
+
+/// A query that cannot start stands there as failed, with the reason, while the others run.
+void Instance::start_query(const std::string& name, QueryPart& part) {
+  if (!part.compiled.ready) {
+    part.waiting = fmt::format("topic {} has no schema yet; it is inferred from its first records", part.compiled.topic);
+    return;
+  }
+  auto runner = make_runner(part.compiled, part.paused);
+  if (!runner) {
+    part.failed = true;
+    part.waiting = runner.error().hint.empty() ? runner.error().message : runner.error().message + "; " + runner.error().hint;
+    log_error("app", fmt::format("query {} cannot start: {}", name, part.waiting));
+    return;
+  }
+  part.waiting.clear();
+  part.failed = false;
+  part.runner = std::move(*runner);
+  part.runner->start();
+}
+
+Result<stream::Position> Instance::load_position(const CompiledQuery& compiled, log::Topic& topic) {
+  TRY(auto bytes, data_->store().get(store::Space::kMeta, stream::position_key(compiled.name)));
+  stream::Position position;
+  if (bytes) {
+    TRY(position, stream::decode_position(*bytes));
+    if (position.topic_id != topic.id()) {
+      return fail(Errc::kFailedPrecondition, fmt::format("topic {} was deleted and made again since query {} read it", topic.name(), compiled.name),
+                  fmt::format("start on the new topic with `millrace query reset {} --from earliest`", compiled.name));
+    }
+  }
+  position.topic_id = topic.id();
+  for (int32_t p = 0; p < topic.partition_count(); ++p) {
+    log::PartitionLog& partition = topic.partition(model::Partition(p));
+    if (static_cast<size_t>(p) >= position.partitions.size()) {
+      position.partitions.push_back({partition.start_offset(), 0});
+      continue;
+    }
+    // Offsets that were committed are never given out again, even if a weaker sync mode has lost their records.
+    TRY(int64_t lost, partition.advance_to(position.partitions[static_cast<size_t>(p)].next));
+    if (lost > 0) log_error("app", fmt::format("topic {} partition {} lost {} records that were not synced; query {} had processed them", topic.name(), p, lost, compiled.name));
+  }
+  return position;
+}
+
+Result<std::shared_ptr<stream::Runner>> Instance::make_runner(const CompiledQuery& compiled, bool paused) {
+  auto topic = data_->log().find(compiled.topic);
+  if (topic == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", compiled.topic));
+  TRY(stream::Position position, load_position(compiled, *topic));
+  stream::Runner::Parts parts;
+  if (compiled.into_table) {
+    auto table = data_->tables().find(compiled.into);
+    if (table == nullptr) return fail(Errc::kNotFound, fmt::format("table {} does not exist", compiled.into));
+    TRY(parts.sink, connect::embedded::TableSink::create(table, compiled.output, data_->store(), env().clock));
+  } else {
+    auto into = data_->log().find(compiled.into);
+    if (into == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", compiled.into));
+    parts.sink = std::make_unique<connect::embedded::TopicSink>(into, compiled.name);
+  }
+  parts.source = std::make_unique<connect::embedded::TopicSource>(topic);
+  TRY(parts.pipeline, stream::Pipeline::create(compiled.spec, {*stream_engine_, *parts.sink, data_->store()}, std::move(position)));
+  return std::make_shared<stream::Runner>(std::move(parts), env().clock, paused);
+}
+
+Result<std::string> Instance::builtin_url() {
+  if (people_ == nullptr) {
+    TRY(people_, serve::randomuser::RandomUserServer::start({}, env().clock, env().random));
+  }
+  return people_->url();
+}
+
+Status Instance::start_sources(const project::Project& project) {
+  for (const project::Source& source : project.sources) {
+    auto topic = data_->log().find(source.into);
+    if (topic == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", source.into));
+    TRY(auto ingest, Ingest::create(source, topic, env(), [this]() NO_THREAD_SAFETY_ANALYSIS { return builtin_url(); }));
+    if (source.run == project::SourceRun::kAlways) ingest->start();
+    sources_[source.name] = std::move(ingest);
+  }
+  return {};
+}
+
+Status Instance::start_scheduler(const project::Project& project) {
+  project::FaultList faults;
+  dag::SchedulerOptions options;
+  options.data = data_->path();
+  options.read_conf = read_conf;
+  TRY(scheduler_, dag::Scheduler::start(env(), *metadata_, *tasks_, dag_specs(project, faults), std::move(options)));
+  return {};
+}
+
+Result<Instance::Applied> Instance::apply(project::Project project) {
+  Applied applied;
+  Compiled found = compile(project, *stream_engine_, known_topics());
+  applied.faults = found.faults;
+  if (found.has_errors()) return applied;
+  std::shared_ptr<dag::Scheduler> ended;
+  {
+    MutexLock lock(mutex_);
+    TRY(applied.changes, changes_to(project, found));
+    if (has_refusal(applied.changes)) return applied;
+    TRY_DO(replace_parts(project, found));
+    bool dags_changed = std::any_of(applied.changes.begin(), applied.changes.end(), [](const project::Change& change) { return change.what.starts_with("dag "); });
+    if (dags_changed) ended = std::move(scheduler_);
+    project_ = std::move(project);
+    applied.done = true;
+  }
+  if (ended != nullptr) {
+    // Without the lock: its tasks end, and they ask this instance for what they did.
+    ended->stop();
+    ended.reset();
+    MutexLock lock(mutex_);
+    TRY_DO(start_scheduler(*project_));
+  }
+  return applied;
+}
+
+Result<std::vector<project::Change>> Instance::changes_to(const project::Project& project, const Compiled& found) {
+  if (!project_) return fail(Errc::kFailedPrecondition, "the pipeline is not started yet");
+  project::DifferenceRules rules;
+  rules.parse_columns = [this](const std::string& columns) { return stream_engine_->parse_columns(columns); };
+  rules.stateful = [](const project::Query&) { return false; };
+  std::vector<project::Change> changes = project::differences(*project_, project, rules);
+  // Columns that come from a query are not in the file, so the tables that are there have a say of their own.
+  for (const table::TableDef& def : found.tables) {
+    auto now = data_->tables().find(def.name);
+    if (now == nullptr) continue;
+    if (Status possible = table::check_evolution(now->def, def); !possible) {
+      changes.push_back({"table " + def.name, project::Change::Verdict::kRefused, possible.error().message, {}});
+    }
+  }
+  return changes;
+}
+
+/// Queries stop between two epochs and go on from their position with what the file says now.
+Status Instance::replace_parts(const project::Project& project, const Compiled& found) {
+  for (auto& [name, part] : queries_) {
+    if (part.runner != nullptr) part.runner->stop();
+  }
+  queries_.clear();
+  for (auto& [name, source] : sources_) source->stop();
+  sources_.clear();
+  TRY_DO(declare_topics(project, found));
+  Compiled compiled = compile(project, *stream_engine_, known_topics());
+  TRY_DO(declare_tables(project, compiled));
+  for (CompiledQuery& query : compiled.queries) TRY_DO(add_query(std::move(query)));
+  return start_sources(project);
+}
+
+}  // namespace millrace::app

@@ -1,0 +1,139 @@
+#include <fmt/format.h>
+
+#include "app/instance.h"
+#include "base/log.h"
+#include "connect/http/poller.h"
+#include "format/infer.h"
+
+namespace millrace::app {
+namespace {
+
+constexpr Duration kRetentionEvery = std::chrono::seconds(30);
+constexpr Duration kLookForRecordsEvery = std::chrono::milliseconds(200);
+constexpr size_t kSamplesMax = 1000;
+constexpr size_t kSampleBytesMax = 4 << 20;
+
+}  // namespace
+
+/// Deletes what retention allows, and gives topics without a schema one when their first records are there.
+void Instance::upkeep(std::stop_token stop) {
+  const connect::http::HttpPoller::Wait wait = connect::http::HttpPoller::real_wait();
+  Duration next_retention{0};
+  while (!stop.stop_requested()) {
+    bool waiting = infer_schemas();
+    Duration now = env().clock.monotonic();
+    if (now >= next_retention) {
+      enforce_retention();
+      next_retention = now + kRetentionEvery;
+    }
+    if (!wait(waiting ? kLookForRecordsEvery : kRetentionEvery, stop)) return;
+  }
+}
+
+void Instance::enforce_retention() {
+  // What is asked for below must survive power loss before records behind it may go.
+  std::map<model::TopicId, std::vector<model::Offset>> floors;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [name, part] : queries_) {
+      if (part.runner == nullptr) continue;
+      stream::Position position = part.runner->status().position;
+      auto& floor = floors[position.topic_id];
+      for (size_t p = 0; p < position.partitions.size(); ++p) {
+        if (p >= floor.size()) {
+          floor.push_back(position.partitions[p].next);
+        } else {
+          floor[p] = std::min(floor[p], position.partitions[p].next);
+        }
+      }
+    }
+  }
+  if (Status synced = data_->store().sync(); !synced) {
+    log_warn("app", "retention waits: " + synced.error().message);
+    return;
+  }
+  auto freed = data_->log().enforce_retention(env().clock.now(), [&](const model::TopicId& id, model::Partition partition) -> std::optional<model::Offset> {
+    auto found = floors.find(id);
+    if (found == floors.end() || static_cast<size_t>(partition.value) >= found->second.size()) return std::nullopt;
+    return found->second[static_cast<size_t>(partition.value)];
+  });
+  if (!freed) log_warn("app", "retention: " + freed.error().message);
+  if (freed && *freed > 0) log_info("app", fmt::format("retention freed {} bytes", *freed));
+}
+
+/// True while a query still waits for a schema.
+bool Instance::infer_schemas() {
+  std::map<std::string, std::shared_ptr<log::Topic>> without;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [name, part] : queries_) {
+      if (!part.compiled.ready && !part.failed) {
+        if (auto topic = data_->log().find(part.compiled.topic)) without[topic->name()] = topic;
+      }
+    }
+  }
+  bool found_any = false;
+  for (const auto& [name, topic] : without) {
+    auto schema = sample_schema(*topic);
+    if (!schema) continue;
+    log_warn("app", fmt::format("topic {}: schema inferred from its first records and frozen: {}", name, model::to_sql(*schema)));
+    log::TopicSettings settings = topic->settings();
+    settings.schema = model::encode_schema(*schema);
+    if (Status frozen = data_->log().alter(name, settings); !frozen) {
+      log_error("app", frozen.error().message);
+      continue;
+    }
+    found_any = true;
+  }
+  if (found_any) start_waiting_queries();
+  return found_any || !without.empty();
+}
+
+std::optional<model::Schema> Instance::sample_schema(log::Topic& topic) {
+  std::vector<model::RecordRun> runs;
+  std::vector<std::string_view> samples;
+  for (int32_t p = 0; p < topic.partition_count(); ++p) {
+    log::PartitionLog& partition = topic.partition(model::Partition(p));
+    auto run = partition.read(partition.start_offset(), kSampleBytesMax, kSamplesMax);
+    if (!run) continue;
+    runs.push_back(std::move(*run));
+    for (const model::RecordView& record : runs.back().records) {
+      // What is no JSON object will be a dead letter; it says nothing of the others.
+      if (record.value && format::infer_schema(std::span(&*record.value, 1))) samples.push_back(*record.value);
+    }
+  }
+  if (samples.empty()) return std::nullopt;
+  auto schema = format::infer_schema(samples);
+  if (!schema) {
+    log_warn("app", fmt::format("topic {}: no schema can be inferred: {}", topic.name(), schema.error().message));
+    return std::nullopt;
+  }
+  return std::move(*schema);
+}
+
+void Instance::start_waiting_queries() {
+  MutexLock lock(mutex_);
+  if (!project_ || stopped_) return;
+  Compiled compiled = compile(*project_, *stream_engine_, known_topics());
+  for (const project::Fault& fault : compiled.faults) {
+    if (fault.severity == project::Severity::kError) log_error("app", project::to_string(fault));
+  }
+  if (Status declared = declare_tables(*project_, compiled); !declared) {
+    log_error("app", declared.error().message);
+    return;
+  }
+  for (CompiledQuery& query : compiled.queries) {
+    auto part = queries_.find(query.name);
+    if (part == queries_.end() || part->second.runner != nullptr || !query.ready) continue;
+    part->second.compiled = std::move(query);
+    start_query(part->first, part->second);
+  }
+  for (auto& [name, part] : queries_) {
+    bool compiled_now = std::any_of(compiled.queries.begin(), compiled.queries.end(), [&](const CompiledQuery& query) { return query.name == name; });
+    if (part.runner != nullptr || compiled_now || part.compiled.ready) continue;
+    part.failed = true;
+    part.waiting = "its SQL does not fit the schema that was inferred; `millrace check` shows where";
+  }
+}
+
+}  // namespace millrace::app

@@ -1,0 +1,139 @@
+#include "app/load_project.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "app/compile.h"
+#include "app/dag_specs.h"
+#include "sql/duck_engine.h"
+
+namespace millrace::app {
+namespace {
+
+using format::Json;
+
+std::map<std::string, std::string> environment_variables() {
+  std::map<std::string, std::string> out;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    std::string_view text(*entry);
+    size_t equals = text.find('=');
+    if (equals != std::string_view::npos) out.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return out;
+}
+
+/// What a pipeline guarantees end to end, and the link that weakens it.
+std::string guarantee(const project::Project& project, const CompiledQuery& query) {
+  std::string text = "exactly-once from the topic on: rows, position and counts are one commit";
+  for (const project::Source& source : project.sources) {
+    if (source.into == query.topic) {
+      text += fmt::format("; weakest link: source {} (an HTTP API cannot be read again, so what it answered before an answer was durable is asked for anew)", source.name);
+    }
+  }
+  const project::Topic* topic = project::find(project.topics, query.topic);
+  if (topic != nullptr && topic->sync != project::Sync::kAlways) {
+    text += fmt::format("; weakest link: topic {} acknowledges before the disk has the records (sync: {})", topic->name, topic->sync == project::Sync::kInterval ? "interval" : "never");
+  }
+  return text;
+}
+
+void explain(const project::Project& project, const Compiled& compiled, Checked& out) {
+  out.explanation_json = Json::array();
+  for (const CompiledQuery& query : compiled.queries) {
+    out.explanation.push_back(fmt::format("query {}: {} -> {}", query.name, query.topic.empty() ? "?" : query.topic, query.into));
+    Json stages = Json::array();
+    for (const std::string& stage : query.plan) {
+      out.explanation.push_back("  " + stage);
+      stages.push(stage);
+    }
+    if (!query.ready) out.explanation.push_back(fmt::format("  waits: topic {} has no schema; it is inferred from its first records", query.topic));
+    std::string promise = guarantee(project, query);
+    out.explanation.push_back("  state: none (each record by itself)");
+    out.explanation.push_back("  guarantee: " + promise);
+    Json json = Json::object();
+    json.set("query", query.name).set("topic", query.topic).set("into", query.into).set("stages", std::move(stages)).set("state", "none").set("guarantee", promise);
+    out.explanation_json.push(std::move(json));
+  }
+}
+
+}  // namespace
+
+project::LoadResult load_project(env::Env env, const std::string& file, const std::string& profile) {
+  return project::load(env.files, file, {profile, environment_variables()});
+}
+
+namespace {
+
+/// Moves the things of `from` behind those of `to`; a name that is taken is a fault.
+template <class T>
+void merge(std::vector<T>& to, std::vector<T>& from, std::string_view kind, project::FaultList& faults) {
+  for (T& thing : from) {
+    if (project::find(to, thing.name) != nullptr) {
+      faults.add(thing.location, "duplicate-name", fmt::format("{} {} is in another file too", kind, thing.name));
+    } else {
+      to.push_back(std::move(thing));
+    }
+  }
+}
+
+}  // namespace
+
+project::LoadResult load_projects(env::Env env, const std::vector<std::string>& files, const std::string& profile) {
+  project::LoadResult all;
+  bool sound = true;
+  project::FaultList faults;
+  for (const std::string& file : files) {
+    project::LoadResult one = load_project(env, file, profile);
+    all.faults.insert(all.faults.end(), one.faults.begin(), one.faults.end());
+    sound = sound && one.project;
+    if (!one.project) continue;
+    if (!all.project) {
+      all.project = std::move(one.project);
+      continue;
+    }
+    merge(all.project->sources, one.project->sources, "source", faults);
+    merge(all.project->topics, one.project->topics, "topic", faults);
+    merge(all.project->queries, one.project->queries, "query", faults);
+    merge(all.project->tables, one.project->tables, "table", faults);
+    merge(all.project->dags, one.project->dags, "dag", faults);
+  }
+  if (faults.has_errors()) sound = false;
+  for (project::Fault& fault : std::move(faults).take()) all.faults.push_back(std::move(fault));
+  if (!sound) all.project.reset();
+  return all;
+}
+
+Result<Checked> check_project(env::Env env, const std::string& file, const std::string& profile) {
+  project::LoadResult loaded = load_project(env, file, profile);
+  Checked checked;
+  checked.faults = std::move(loaded.faults);
+  if (!loaded.project) return checked;
+  TRY(auto engine, sql::DuckEngine::open({}));
+  Compiled compiled = compile(*loaded.project, *engine, {});
+  project::FaultList dag_faults;
+  dag_specs(*loaded.project, dag_faults);
+  std::vector<project::Fault> of_dags = std::move(dag_faults).take();
+  checked.faults.insert(checked.faults.end(), compiled.faults.begin(), compiled.faults.end());
+  checked.faults.insert(checked.faults.end(), of_dags.begin(), of_dags.end());
+  std::sort(checked.faults.begin(), checked.faults.end());
+  bool errors = std::any_of(checked.faults.begin(), checked.faults.end(), [](const project::Fault& fault) { return fault.severity == project::Severity::kError; });
+  explain(*loaded.project, compiled, checked);
+  if (!errors) checked.project = std::move(loaded.project);
+  return checked;
+}
+
+Json fault_json(const project::Fault& fault) {
+  Json json = Json::object();
+  json.set("file", fault.file)
+      .set("line", fault.line)
+      .set("column", fault.column)
+      .set("severity", project::severity_name(fault.severity))
+      .set("code", fault.code)
+      .set("message", fault.message)
+      .set("hint", fault.hint);
+  return json;
+}
+
+}  // namespace millrace::app

@@ -1,0 +1,50 @@
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "env/fault.h"
+
+namespace {
+
+constexpr const char* kAbout =
+    "Millrace: real-time data pipelines from one file of YAML and SQL.\n"
+    "An API poller, a log, streaming SQL, tables and a scheduler in one process.\n";
+
+constexpr const char* kFooter =
+    "Start here:\n"
+    "  millrace init shop && millrace run shop/pipeline.yaml\n"
+    "  millrace sql \"SELECT * FROM shop.orders\"      (in another terminal)\n"
+    "Every command explains itself: millrace COMMAND --help\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 faults found, 4 no server answers, 5 data directory in use";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace millrace::cli;
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App program{kAbout, "millrace"};
+  program.footer(kFooter);
+  program.require_subcommand(1);
+  Session session;
+  for (auto add : {add_run, add_check, add_explain, add_sql, add_topic, add_table, add_query, add_dags, add_dead_letters, add_status, add_verify, add_doctor,
+                   add_init, add_apply, add_randomuser, add_version, add_completions}) {
+    add(program, session);
+  }
+  if (millrace::Status faults = millrace::env::faults_from_environment(); !faults) {
+    session.fail(faults.error());
+    return kWrongUsage;
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? kDone : kWrongUsage;
+  }
+  std::fflush(stdout);
+  return session.exit_code;
+}

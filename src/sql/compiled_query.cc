@@ -1,0 +1,145 @@
+#include "sql/compiled_query.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/check.h"
+#include "sql/vectors.h"
+
+namespace millrace::sql {
+namespace {
+
+/// The rows of a batch in pieces of DuckDB's vector size, with the column of row numbers.
+class BatchCursor : public ScanCursor {
+ public:
+  BatchCursor(const model::ColumnBatch& input, size_t first, size_t count, const std::vector<size_t>& wanted,
+              const model::Type& number_type)
+      : at_(first), end_(first + count) {
+    for (size_t column : wanted) {
+      if (column < input.columns.size()) {
+        batch_.columns.push_back(input.columns[column]);
+      } else {
+        number_column_ = batch_.columns.size();
+        batch_.columns.push_back({&number_type, nullptr, nullptr, {}});
+      }
+    }
+    if (number_column_) numbers_.resize(port::kScanRowsMax);
+  }
+
+  Result<Slice> next() override {
+    size_t count = std::min(port::kScanRowsMax, end_ - at_);
+    if (number_column_) {
+      // The slice is read from row `at_` on, so the buffer is shown as if it began that much earlier.
+      std::iota(numbers_.begin(), numbers_.begin() + static_cast<ptrdiff_t>(count), static_cast<int64_t>(at_));
+      batch_.columns[*number_column_].data =
+          reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(numbers_.data()) - at_ * sizeof(int64_t));
+    }
+    Slice slice{&batch_, at_, count};
+    at_ += count;
+    return slice;
+  }
+
+ private:
+  model::ColumnBatch batch_;
+  std::optional<size_t> number_column_;
+  std::vector<int64_t> numbers_;
+  size_t at_;
+  const size_t end_;
+};
+
+Status check_statement_type(const Statement& statement) {
+  if (statement.type() != DUCKDB_STATEMENT_TYPE_SELECT)
+    return fail(Errc::kPermissionDenied, "a query is a SELECT; this is another statement");
+  if (duckdb_nparams(statement.get()) > 0)
+    return fail(Errc::kInvalidArgument, "a query has no parameters ($1 or ?): write the value itself");
+  return {};
+}
+
+}  // namespace
+
+class BatchQuery::Source : public ScanSource {
+ public:
+  explicit Source(std::shared_ptr<const model::Schema> input) : input_(std::move(input)), columns_(*input_) {
+    columns_.fields.push_back({std::string(port::kRowNumberColumn), {model::TypeId::kBigint}});
+  }
+
+  const model::Schema& columns() const override { return columns_; }
+  Result<std::unique_ptr<ScanCursor>> open(const std::vector<size_t>& wanted) override {
+    static const model::ColumnBatch kNothing;
+    const model::ColumnBatch& batch = batch_ == nullptr ? kNothing : *batch_;
+    return std::make_unique<BatchCursor>(batch, first_, count_, wanted, columns_.fields.back().type);
+  }
+  void failed(Error) override {}
+
+  void set(const model::ColumnBatch* batch, size_t first, size_t count) {
+    batch_ = batch;
+    first_ = first;
+    count_ = count;
+  }
+
+ private:
+  const std::shared_ptr<const model::Schema> input_;
+  model::Schema columns_;
+  const model::ColumnBatch* batch_ = nullptr;
+  size_t first_ = 0;
+  size_t count_ = 0;
+};
+
+BatchQuery::Prepared::~Prepared() {
+  statement.reset();
+  connection.instance()->scans().remove(scan_id);
+}
+
+BatchQuery::BatchQuery(std::shared_ptr<Instances> instances, std::string sql, port::QueryInput input)
+    : instances_(std::move(instances)),
+      sql_(std::move(sql)),
+      input_name_(std::move(input.name)),
+      source_(std::make_unique<Source>(input.schema)) {}
+
+BatchQuery::~BatchQuery() = default;
+
+Result<std::unique_ptr<port::CompiledQuery>> BatchQuery::create(std::shared_ptr<Instances> instances, std::string sql,
+                                                                port::QueryInput input) {
+  TRY_DO(check_text(sql));
+  std::unique_ptr<BatchQuery> query(new BatchQuery(std::move(instances), std::move(sql), std::move(input)));
+  TRY_DO(query->prepare());
+  return query;
+}
+
+Status BatchQuery::prepare() {
+  prepared_.reset();
+  TRY(auto instance, instances_->current());
+  TRY(Connection connection, Connection::open(instance));
+  int64_t id = instance->scans().add(*source_);
+  auto prepared = std::unique_ptr<Prepared>(new Prepared{std::move(connection), id, std::nullopt});
+  TRY_DO(prepared->connection.run("CREATE TEMP VIEW " + model::quote_identifier(input_name_) + " AS FROM " + kScanFunction + "(" +
+                                  std::to_string(id) + ")"));
+  TRY(Statement statement, prepared->connection.prepare(StatementText(sql_)));
+  TRY_DO(check_statement_type(statement));
+  TRY(model::Schema columns, statement.columns());
+  prepared->statement.emplace(std::move(statement));
+  output_ = std::make_shared<const model::Schema>(std::move(columns));
+  prepared_ = std::move(prepared);
+  return {};
+}
+
+Result<std::vector<model::ColumnBatch>> BatchQuery::run(const model::ColumnBatch& input, size_t first, size_t count) {
+  CHECK(first + count <= input.rows, "the rows to run are in the batch");
+  CHECK(input.columns.size() + 1 == source_->columns().fields.size(), "the batch has the input's columns");
+  if (prepared_ == nullptr || prepared_->connection.instance()->broken()) TRY_DO(prepare());
+  source_->set(&input, first, count);
+  std::vector<model::ColumnBatch> out;
+  Status done = [&]() -> Status {
+    TRY(Rows rows, prepared_->statement->execute());
+    while (true) {
+      TRY(duckdb_data_chunk chunk, rows.next());
+      if (chunk == nullptr) return {};
+      out.push_back(view_chunk(chunk, output_, input.owner));
+    }
+  }();
+  source_->set(nullptr, 0, 0);
+  if (!done) return fail(std::move(done.error()));
+  return out;
+}
+
+}  // namespace millrace::sql

@@ -1,0 +1,52 @@
+#include "store/batch.h"
+
+#include <rocksdb/comparator.h>
+
+#include "base/check.h"
+#include "store/rocks.h"
+
+namespace millrace::store {
+
+rocksdb::ColumnFamilyHandle* SpaceHandle::of(Space space) {
+  static SpaceHandle handles[kSpaceCount] = {SpaceHandle(Space::kMeta), SpaceHandle(Space::kRows), SpaceHandle(Space::kDead),
+                                             SpaceHandle(Space::kState)};
+  return &handles[static_cast<size_t>(space)];
+}
+
+const std::string& SpaceHandle::GetName() const {
+  static const std::string none;
+  return none;
+}
+
+const rocksdb::Comparator* SpaceHandle::GetComparator() const { return rocksdb::BytewiseComparator(); }
+
+Batch::Batch() : parts_(std::make_unique<Parts>()) {}
+Batch::~Batch() = default;
+Batch::Batch(Batch&&) noexcept = default;
+Batch& Batch::operator=(Batch&&) noexcept = default;
+
+// A WriteBatch only grows in memory; it refuses a change only above its size limit, which is not set.
+void Batch::put(Space space, std::string_view key, std::string_view value) {
+  CHECK(parts_->changes.Put(SpaceHandle::of(space), slice(key), slice(value)).ok(), "a batch refused a change");
+}
+
+void Batch::erase(Space space, std::string_view key) {
+  CHECK(parts_->changes.Delete(SpaceHandle::of(space), slice(key)).ok(), "a batch refused a change");
+}
+
+void Batch::erase_range(Space space, std::string_view from, std::string_view to) {
+  if (from >= to) return;
+  CHECK(parts_->changes.DeleteRange(SpaceHandle::of(space), slice(from), slice(to)).ok(), "a batch refused a change");
+}
+
+void Batch::put_sorted(Space space, std::vector<Entry> entries) {
+  if (entries.empty()) return;
+  parts_->run_rows += entries.size();
+  for (const Entry& entry : entries) parts_->run_bytes += entry.key.size() + entry.value.size();
+  parts_->runs.push_back({space, std::move(entries)});
+}
+
+bool Batch::empty() const { return parts_->changes.Count() == 0 && parts_->runs.empty(); }
+size_t Batch::bytes() const { return parts_->changes.GetDataSize() + parts_->run_bytes; }
+
+}  // namespace millrace::store

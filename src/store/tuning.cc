@@ -1,0 +1,75 @@
+#include "store/tuning.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include "store/rocks.h"
+
+namespace millrace::store {
+
+bool DeadRows::Filter(int, const rocksdb::Slice& key, const rocksdb::Slice& value, std::string*, bool*) const {
+  return is_dead_(view(key), view(value));
+}
+
+rocksdb::DBOptions db_options(const Options& options) {
+  rocksdb::DBOptions db;
+  db.create_if_missing = !options.read_only;
+  db.create_missing_column_families = !options.read_only;
+  db.paranoid_checks = true;
+  // A torn tail of the WAL ends the replay at a moment in time; a hole in the middle is an error. Recycled logs would make the
+  // two indistinguishable.
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  db.recycle_log_file_num = 0;
+  db.track_and_verify_wals_in_manifest = true;
+  db.max_background_jobs = 2;
+  db.max_total_wal_size = 4 * options.write_buffer_bytes;
+  db.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(2 * options.write_buffer_bytes);
+  db.bytes_per_sync = 1 << 20;
+  db.max_open_files = 1024;
+  // Its own log is for whoever debugs RocksDB: little of it is kept.
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.keep_log_file_num = 2;
+  db.max_log_file_size = 4 << 20;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  return db;
+}
+
+namespace {
+
+std::shared_ptr<rocksdb::TableFactory> table_factory(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.format_version = 5;
+  table.checksum = rocksdb::kXXH3;
+  table.block_cache = cache;
+  table.block_size = 4 << 10;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.optimize_filters_for_memory = true;
+  // Index and filter are charged to the cache, so memory has one bound; only their top levels stay for good.
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  
+  
+  table.metadata_block_size = 4096;
+  table.pin_top_level_index_and_filter = true;
+  table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
+  return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(table));
+}
+
+}  // namespace
+
+rocksdb::ColumnFamilyOptions family_options(const Options& options, Space space, const std::shared_ptr<rocksdb::Cache>& cache,
+                                            const DeadRows* dead_rows) {
+  rocksdb::ColumnFamilyOptions family;
+  family.table_factory = table_factory(cache);
+  family.write_buffer_size = options.write_buffer_bytes;
+  family.compression = rocksdb::kNoCompression;
+  family.bottommost_compression = rocksdb::kLZ4Compression;
+  family.compaction_style = rocksdb::kCompactionStyleUniversal;
+  if (space == Space::kRows) family.compaction_filter = dead_rows;
+  return family;
+}
+
+}  // namespace millrace::store

@@ -1,0 +1,284 @@
+#include "stream/exec/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/check.h"
+#include "env/fault.h"
+#include "model/select.h"
+
+namespace millrace::stream {
+namespace {
+
+/// In rising order of precedence: a record of several rows ends as the strongest of them.
+enum class Fate : uint8_t { kFiltered, kExpired, kOut, kSkipped, kDead };
+
+uint64_t Balance::*count_of(Fate fate) {
+  switch (fate) {
+    case Fate::kFiltered: return &Balance::filtered;
+    case Fate::kExpired: return &Balance::expired;
+    case Fate::kOut: return &Balance::out;
+    case Fate::kSkipped: return &Balance::skipped;
+    case Fate::kDead: return &Balance::dead;
+  }
+  CHECK(false, "a fate without a count");
+}
+
+/// An error that a smaller batch may not have: one bad record in it, or too much memory for all of it at once.
+bool can_be_narrowed(const Error& error) { return error.code == Errc::kInvalidArgument || error.code == Errc::kResourceExhausted; }
+
+/// Runs `statement` over the rows [first, first + count) of `input`. What fails is halved until single rows are left, which go to
+/// `on_bad_row`; everything else goes to `on_rows`.
+template <class OnRows, class OnBadRow>
+Status run_narrowing(port::CompiledQuery& statement, const model::ColumnBatch& input, size_t first, size_t count, const OnRows& on_rows,
+                     const OnBadRow& on_bad_row) {
+  auto result = statement.run(input, first, count);
+  if (result) {
+    for (const model::ColumnBatch& rows : *result) TRY_DO(on_rows(rows));
+    return {};
+  }
+  if (!can_be_narrowed(result.error())) return fail(std::move(result.error()));
+  if (count == 1) return on_bad_row(first, result.error().message);
+  TRY_DO(run_narrowing(statement, input, first, count / 2, on_rows, on_bad_row));
+  return run_narrowing(statement, input, first + count / 2, count - count / 2, on_rows, on_bad_row);
+}
+
+}  // namespace
+
+struct Pipeline::Slice {
+  struct Item {
+    model::RecordView record;
+    port::RowOrigin origin;
+    Fate fate = Fate::kFiltered;
+    uint32_t rows = 0;
+  };
+  explicit Slice(std::shared_ptr<const model::Schema> columns) : builder(std::move(columns)) {}
+
+  std::vector<Item> items;
+  std::vector<uint32_t> item_of_row;  // of `batch`
+  model::BatchBuilder builder;
+  model::ColumnBatch batch;
+  bool replaying = false;
+  uint64_t superseded = 0;
+
+  void meet(size_t item, Fate fate) { items[item].fate = std::max(items[item].fate, fate); }
+};
+
+Pipeline::Pipeline(PipelineSpec spec, const Parts& parts, Position position)
+    : spec_(std::move(spec)), parts_(parts), decoder_(spec_.input), committed_(std::move(position)), next_(committed_) {}
+
+Pipeline::~Pipeline() = default;
+
+Result<std::unique_ptr<Pipeline>> Pipeline::create(PipelineSpec spec, const Parts& parts, Position position) {
+  std::unique_ptr<Pipeline> pipeline(new Pipeline(std::move(spec), parts, std::move(position)));
+  TRY_DO(pipeline->compile());
+  return pipeline;
+}
+
+Status Pipeline::compile() {
+  port::QueryInput input{spec_.topic, spec_.input};
+  TRY(query_, parts_.engine.compile(spec_.statement, input));
+  if (!spec_.contract.empty()) {
+    TRY(contract_, parts_.engine.compile(spec_.contract, input));
+  }
+  model::Schema visible = *query_->output();
+  if (!visible.fields.empty() && visible.fields.back().name == kDeleteColumn) {
+    deletes_ = true;
+    visible.fields.pop_back();
+  }
+  CHECK(!visible.fields.empty() && visible.fields.back().name == kRowColumn, "a statement of the plan ends in the row column");
+  visible.fields.pop_back();
+  output_ = std::make_shared<const model::Schema>(std::move(visible));
+  return {};
+}
+
+Status Pipeline::feed(const std::vector<model::RecordRun>& runs) {
+  Slice slice(spec_.input);
+  for (const model::RecordRun& run : runs) {
+    auto partition = static_cast<size_t>(run.partition.value);
+    if (partition >= next_.partitions.size()) next_.partitions.resize(partition + 1);
+    PartitionPosition& at = next_.partitions[partition];
+    for (const model::RecordView& record : run.records) {
+      at.version = next_version(at.version, record.timestamp_ms);
+      slice.items.push_back({record, {run.partition.value, record.offset.value, record.timestamp_ms, at.version, 0, false}});
+      epoch_bytes_ += record.value ? record.value->size() : 0;
+    }
+    at.next = run.next;
+    slice.builder.keep(run.owner);
+  }
+  epoch_records_ += slice.items.size();
+  next_.balance.in += slice.items.size();
+  return process(slice);
+}
+
+Status Pipeline::process(Slice& slice) {
+  TRY_DO(decode(slice));
+  TRY_DO(check_contract(slice));
+  TRY_DO(run_sql(slice));
+  for (const Slice::Item& item : slice.items) next_.balance.*count_of(item.fate) += 1;
+  return {};
+}
+
+Status Pipeline::decode(Slice& slice) {
+  slice.item_of_row.reserve(slice.items.size());
+  for (size_t i = 0; i < slice.items.size(); ++i) {
+    const Slice::Item& item = slice.items[i];
+    auto fault = decoder_.append(item.record, model::Partition(item.origin.partition), slice.builder);
+    if (fault) {
+      TRY_DO(refuse(slice, i, *fault));
+    } else {
+      slice.item_of_row.push_back(static_cast<uint32_t>(i));
+    }
+  }
+  slice.batch = std::move(slice.builder).finish();
+  return {};
+}
+
+Status Pipeline::check_contract(Slice& slice) {
+  if (contract_ == nullptr || slice.batch.rows == 0) return {};
+  std::vector<bool> broken(slice.batch.rows);
+  auto refuse_row = [&](size_t row, std::string code, std::string message) {
+    broken[row] = true;
+    return refuse(slice, slice.item_of_row[row], {"contract", std::move(code), std::move(message)});
+  };
+  auto on_rows = [&](const model::ColumnBatch& rows) -> Status {
+    for (size_t i = 0; i < rows.rows; ++i) {
+      std::string rule(rows.columns[1].text(i));
+      TRY_DO(refuse_row(static_cast<size_t>(rows.columns[0].at<int64_t>(i)), rule, fmt::format("the contract '{}' is not true", rule)));
+    }
+    return {};
+  };
+  auto on_bad_row = [&](size_t row, const std::string& message) { return refuse_row(row, "expression_error", message); };
+  TRY_DO(run_narrowing(*contract_, slice.batch, 0, slice.batch.rows, on_rows, on_bad_row));
+  if (std::find(broken.begin(), broken.end(), true) == broken.end()) return {};
+
+  std::vector<uint32_t> kept, items;
+  for (uint32_t row = 0; row < broken.size(); ++row) {
+    if (broken[row]) continue;
+    kept.push_back(row);
+    items.push_back(slice.item_of_row[row]);
+  }
+  slice.batch = model::select_rows(slice.batch, kept);
+  slice.item_of_row = std::move(items);
+  return {};
+}
+
+Status Pipeline::run_sql(Slice& slice) {
+  if (slice.batch.rows == 0) return {};
+  auto on_rows = [&](const model::ColumnBatch& rows) { return stage(slice, rows); };
+  auto on_bad_row = [&](size_t row, const std::string& message) {
+    return refuse(slice, slice.item_of_row[row], {"sql", "expression_error", message});
+  };
+  return run_narrowing(*query_, slice.batch, 0, slice.batch.rows, on_rows, on_bad_row);
+}
+
+Status Pipeline::stage(Slice& slice, const model::ColumnBatch& rows) {
+  const model::Column& row_column = rows.columns[output_->fields.size()];
+  const model::Column* delete_column = deletes_ ? &rows.columns.back() : nullptr;
+  std::vector<port::RowOrigin> origins(rows.rows);
+  std::vector<uint32_t> items(rows.rows);
+  for (size_t i = 0; i < rows.rows; ++i) {
+    items[i] = slice.item_of_row[static_cast<size_t>(row_column.at<int64_t>(i))];
+    Slice::Item& item = slice.items[items[i]];
+    origins[i] = item.origin;
+    origins[i].ordinal = item.rows++;
+    origins[i].erase = delete_column != nullptr && !delete_column->is_null(i) && delete_column->at<bool>(i);
+  }
+  model::ColumnBatch visible{output_, {rows.columns.begin(), rows.columns.begin() + static_cast<ptrdiff_t>(output_->fields.size())}, rows.rows, rows.owner};
+  TRY(port::SinkReport report, parts_.sink.stage(visible, origins, slice.replaying));
+
+  std::vector<Fate> fates(rows.rows, Fate::kOut);
+  for (uint32_t row : report.expired) fates[row] = Fate::kExpired;
+  for (const auto& fault : report.faults) fates[fault.row] = Fate::kFiltered;  // what refuse() says stands
+  for (size_t i = 0; i < rows.rows; ++i) slice.meet(items[i], fates[i]);
+  for (const auto& fault : report.faults) TRY_DO(refuse(slice, items[fault.row], {"sink", fault.code, fault.message}));
+  slice.superseded += report.superseded.size();
+  next_.balance.superseded += report.superseded.size();
+  next_.balance.rows_written += rows.rows - report.expired.size() - report.faults.size() - report.superseded.size();
+  return {};
+}
+
+Status Pipeline::refuse(Slice& slice, size_t index, const RecordFault& fault) {
+  const Slice::Item& item = slice.items[index];
+  switch (spec_.on_error) {
+    case OnError::kSkip: slice.meet(index, Fate::kSkipped); return {};
+    case OnError::kFail:
+      return fail(Errc::kFailedPrecondition,
+                  fmt::format("query {} stopped at {}-{}@{}: {}: {}", spec_.query, spec_.topic, item.origin.partition, item.origin.offset, fault.stage, fault.message),
+                  "mend the query or the contract, or set on_error: dead_letter (keeps the record) or skip (counts it)");
+    case OnError::kDeadLetter: break;
+  }
+  if (item.fate == Fate::kDead) return {};  // one letter a record: the first fault
+  slice.meet(index, Fate::kDead);
+  table::DeadLetter letter;
+  letter.query = spec_.query;
+  letter.topic = spec_.topic;
+  letter.topic_id = next_.topic_id;
+  letter.partition = item.origin.partition;
+  letter.offset = item.origin.offset;
+  letter.stage = fault.stage;
+  letter.code = fault.code;
+  letter.message = fault.message;
+  letter.timestamp = instant_from_millis(item.origin.timestamp_ms);
+  letter.version = item.origin.version;
+  if (item.record.key) letter.key = std::string(*item.record.key);
+  if (item.record.value) letter.value = std::string(*item.record.value);
+  return letter.add_to(batch_);
+}
+
+Status Pipeline::commit() {
+  if (next_ == committed_) return {};
+  next_.epoch = committed_.epoch + 1;
+  TRY_DO(parts_.sink.commit(batch_));
+  TRY_DO(env::fault("stream.between_output_and_commit"));
+  batch_.put(store::Space::kMeta, position_key(spec_.query), encode_position(next_));
+  TRY_DO(env::fault("stream.before_commit"));
+  TRY_DO(parts_.store.commit(std::move(batch_), parts_.sink.traits().durability));
+  TRY_DO(env::fault("stream.after_commit"));
+  parts_.sink.committed();
+  committed_ = next_;
+  batch_ = store::Batch();
+  epoch_records_ = epoch_bytes_ = 0;
+  return {};
+}
+
+void Pipeline::abandon() {
+  parts_.sink.abandon();
+  next_ = committed_;
+  batch_ = store::Batch();
+  epoch_records_ = epoch_bytes_ = 0;
+}
+
+Result<Pipeline::ReplayReport> Pipeline::replay(const std::vector<table::DeadLetter>& letters) {
+  CHECK(epoch_records_ == 0, "a replay is an epoch of its own");
+  Slice slice(spec_.input);
+  slice.replaying = true;
+  // The decoder reads ahead of a value's end, so each value gets room behind it.
+  constexpr size_t kPadding = 64;
+  auto values = std::make_shared<std::vector<std::string>>();
+  values->reserve(letters.size());
+  for (const table::DeadLetter& letter : letters) {
+    TRY_DO(letter.erase_from(batch_));
+    std::string& value = values->emplace_back(letter.value.value_or(""));
+    size_t size = value.size();
+    value.append(kPadding, '\0');
+    model::RecordView record;
+    record.offset = model::Offset(letter.offset);
+    record.timestamp_ms = to_millis(letter.timestamp);
+    if (letter.key) record.key = *letter.key;
+    if (letter.value) record.value = std::string_view(value).substr(0, size);
+    slice.items.push_back({record, {letter.partition, letter.offset, record.timestamp_ms, letter.version, 0, false}});
+  }
+  slice.builder.keep(values);
+  next_.balance.dead -= letters.size();
+  TRY_DO(process(slice));
+  TRY_DO(commit());
+  ReplayReport report;
+  for (const Slice::Item& item : slice.items) (item.fate == Fate::kDead ? report.still_dead : report.replayed) += 1;
+  report.superseded = slice.superseded;
+  return report;
+}
+
+}  // namespace millrace::stream

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/record.h"
+#include "port/sink.h"
+#include "port/sql_engine.h"
+#include "store/store.h"
+#include "stream/exec/position.h"
+#include "stream/exec/record_decoder.h"
+#include "table/dead_letters.h"
+
+namespace millrace::stream {
+
+/// What becomes of a record that cannot be processed.
+enum class OnError { kDeadLetter, kFail, kSkip };
+
+/// A query as the pipeline runs it. The statements come from stream/plan.
+struct PipelineSpec {
+  std::string query;
+  std::string topic;
+  OnError on_error = OnError::kDeadLetter;
+  /// The columns that the statements read; see RecordDecoder.
+  std::shared_ptr<const model::Schema> input;
+  /// Gives the output columns, then kRowColumn, and kDeleteColumn (boolean) where the table has a rule for deletes.
+  std::string statement;
+  /// Gives kRowColumn and the name of the first broken rule for each record that breaks one; empty without a contract.
+  std::string contract;
+};
+inline constexpr std::string_view kRowColumn = "__row";
+inline constexpr std::string_view kDeleteColumn = "__delete";
+
+/// One query from records to one atomic commit: decode, contract, SQL, sink, position (architecture, data path 3-6).
+///
+///   feed(runs) …, then commit() or abandon().
+///
+/// What was fed between two commits is an epoch. The rows, the position with its counts and the dead letters of an epoch are one
+/// store::Batch; nothing of it is visible before, all of it afterwards.
+///
+/// Threading: one thread. Lifetime: engine, sink and store outlive it.
+class Pipeline {
+ public:
+  struct Parts {
+    port::SqlEngine& engine;
+    port::Sink& sink;
+    store::Store& store;
+  };
+  /// Compiles the statements. `position` is where the query stands. Errors: kInvalidArgument with DuckDB's words.
+  static Result<std::unique_ptr<Pipeline>> create(PipelineSpec spec, const Parts& parts, Position position);
+  ~Pipeline();
+
+  /// Takes records into the epoch. Errors: of the sink or engine; with OnError::kFail also of a record, naming its place. The
+  /// epoch must be abandoned then.
+  Status feed(const std::vector<model::RecordRun>& runs);
+  /// Commits the epoch. An epoch without records commits nothing.
+  Status commit();
+  /// Forgets the epoch; the caller seeks back to position().
+  void abandon();
+
+  struct ReplayReport {
+    uint64_t replayed = 0;    // gave rows, or were filtered
+    uint64_t superseded = 0;  // rows that were older than what the table has
+    uint64_t still_dead = 0;
+  };
+  /// Runs dead letters of this query again, in an epoch of their own. A letter keeps its record's version, so it never
+  /// overwrites what came later.
+  Result<ReplayReport> replay(const std::vector<table::DeadLetter>& letters);
+
+  const PipelineSpec& spec() const { return spec_; }
+  const std::shared_ptr<const model::Schema>& output() const { return output_; }
+  /// As committed.
+  const Position& position() const { return committed_; }
+  size_t epoch_records() const { return epoch_records_; }
+  size_t epoch_bytes() const { return epoch_bytes_; }
+
+ private:
+  struct Slice;  // records that are decoded and run together
+
+  Pipeline(PipelineSpec spec, const Parts& parts, Position position);
+  Status compile();
+  Status process(Slice& slice);
+  Status decode(Slice& slice);
+  Status check_contract(Slice& slice);
+  Status run_sql(Slice& slice);
+  Status stage(Slice& slice, const model::ColumnBatch& rows);
+  /// Does with a bad record what on_error says.
+  Status refuse(Slice& slice, size_t item, const RecordFault& fault);
+
+  PipelineSpec spec_;
+  Parts parts_;
+  RecordDecoder decoder_;
+  std::unique_ptr<port::CompiledQuery> query_;
+  std::unique_ptr<port::CompiledQuery> contract_;
+  std::shared_ptr<const model::Schema> output_;
+  bool deletes_ = false;
+
+  Position committed_;
+  Position next_;
+  store::Batch batch_;
+  size_t epoch_records_ = 0;
+  size_t epoch_bytes_ = 0;
+};
+
+}  // namespace millrace::stream

@@ -1,0 +1,112 @@
+#include "stream/exec/record_decoder.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "codec/kafka_record/record_batch.h"
+
+namespace millrace::stream {
+namespace {
+
+using model::ColumnBuilder;
+using model::TypeId;
+
+model::Schema make_metadata_columns() {
+  model::Type header{TypeId::kStruct, 0, 0, {{"key", {TypeId::kText}}, {"value", {TypeId::kBlob}}}};
+  model::Type headers{TypeId::kList, 0, 0, {{"element", header}}};
+  return {{{"_key", {TypeId::kText}},
+           {"_value", {TypeId::kText}},
+           {"_offset", {TypeId::kBigint}},
+           {"_partition", {TypeId::kInteger}},
+           {"_timestamp", {TypeId::kTimestampTz}},
+           {"_headers", headers}}};
+}
+
+bool is_metadata(std::string_view name) { return metadata_columns().find(name).has_value(); }
+
+/// Bytes as text: as they are when they are UTF-8, else with U+FFFD for each byte that is not.
+void append_bytes_as_text(ColumnBuilder& column, std::string_view bytes) {
+  if (is_utf8(bytes)) return column.append_stable_text(bytes);
+  std::string text;
+  for (size_t i = 0; i < bytes.size();) {
+    size_t length = 1;
+    while (length <= 4 && i + length <= bytes.size() && !is_utf8(bytes.substr(i, length))) ++length;
+    if (length <= 4 && i + length <= bytes.size()) {
+      text += bytes.substr(i, length);
+      i += length;
+    } else {
+      text += "\xEF\xBF\xBD";
+      ++i;
+    }
+  }
+  column.append_text(text);
+}
+
+void append_optional(ColumnBuilder& column, const std::optional<std::string_view>& bytes) {
+  if (bytes) {
+    append_bytes_as_text(column, *bytes);
+  } else {
+    column.append_null();
+  }
+}
+
+void append_headers(ColumnBuilder& column, std::string_view raw) {
+  auto headers = codec::kafka_record::decode_headers(raw);
+  if (!headers) return column.append_null();
+  for (const model::Header& header : *headers) {
+    column.child().child(0).append_text(header.key);
+    if (header.value) {
+      column.child().child(1).append_text(*header.value);
+    } else {
+      column.child().child(1).append_null();
+    }
+    column.child().finish_struct();
+  }
+  column.finish_list(headers->size());
+}
+
+void append_metadata(ColumnBuilder& column, std::string_view name, const model::RecordView& record, model::Partition partition) {
+  if (name == "_key") return append_optional(column, record.key);
+  if (name == "_value") return append_optional(column, record.value);
+  if (name == "_offset") return column.append(record.offset.value);
+  if (name == "_partition") return column.append(partition.value);
+  if (name == "_timestamp") return column.append(record.timestamp_ms * 1000);
+  append_headers(column, record.raw_headers);
+}
+
+}  // namespace
+
+const model::Schema& metadata_columns() {
+  static const model::Schema columns = make_metadata_columns();
+  return columns;
+}
+
+RecordDecoder::RecordDecoder(std::shared_ptr<const model::Schema> columns) : columns_(std::move(columns)) {
+  model::Schema of_record;
+  for (const model::Field& field : columns_->fields) {
+    if (is_metadata(field.name)) break;
+    of_record.fields.push_back(field);
+  }
+  record_columns_ = of_record.fields.size();
+  record_schema_ = std::make_shared<const model::Schema>(std::move(of_record));
+  if (record_columns_ == 0) return;
+  auto made = format::JsonDecoder::make(record_schema_);
+  CHECK(made.has_value(), "a schema that was accepted can be decoded");
+  json_ = std::make_unique<format::JsonDecoder>(std::move(*made));
+}
+
+RecordDecoder::~RecordDecoder() = default;
+
+std::optional<RecordFault> RecordDecoder::append(const model::RecordView& record, model::Partition partition, model::BatchBuilder& out) {
+  if (json_ != nullptr && record.value) {
+    if (Status done = json_->append(*record.value, out); !done) {
+      return RecordFault{"decode", std::string(format::fault_name(json_->last_fault())), done.error().message};
+    }
+  } else {
+    for (size_t i = 0; i < record_columns_; ++i) out.column(i).append_null();
+  }
+  for (size_t i = record_columns_; i < columns_->fields.size(); ++i) append_metadata(out.column(i), columns_->fields[i].name, record, partition);
+  if (columns_->fields.empty()) out.add_row_without_columns();
+  return std::nullopt;
+}
+
+}  // namespace millrace::stream

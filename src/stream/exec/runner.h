@@ -1,0 +1,89 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.h"
+#include "env/clock.h"
+#include "port/source.h"
+#include "stream/exec/pipeline.h"
+
+namespace millrace::stream {
+
+enum class QueryState { kRunning, kPaused, kFailed, kStopped };
+std::string_view query_state_name(QueryState state);
+
+struct QueryStatus {
+  QueryState state = QueryState::kStopped;
+  std::string reason;  // why it failed
+  Position position;   // as committed
+  uint64_t epochs = 0;  // since the start of the process
+  Duration busy{0};     // time spent on them
+};
+
+/// The thread of one query: reads its source, runs epochs, commits. An epoch takes what has arrived; under backlog it grows up to
+/// kEpochRecordsMax records, because large commits cost less a row (architecture, data path 7).
+///
+/// **Threading**: every method from any thread. **Lifetime**: stop() before what the pipeline refers to goes; the destructor calls it.
+/// **Errors**: a failed epoch is abandoned and the query stops as kFailed with the reason; resume() tries again from the committed position.
+class Runner {
+ public:
+  static constexpr size_t kEpochRecordsMax = 1'000'000;
+  static constexpr size_t kEpochBytesMax = 384 << 20;
+  static constexpr size_t kSliceRecordsMax = 32'768;
+  static constexpr size_t kSliceBytesMax = 8 << 20;
+
+  struct Parts {
+    std::unique_ptr<port::Source> source;
+    std::unique_ptr<port::Sink> sink;
+    std::unique_ptr<Pipeline> pipeline;
+  };
+  Runner(Parts parts, env::Clock& clock, bool paused);
+  ~Runner();
+
+  void start();
+  /// Ends after the epoch under way.
+  void stop();
+  void pause();
+  /// Goes on after pause() or a failure.
+  void resume();
+  QueryStatus status() const;
+  const std::shared_ptr<const model::Schema>& output() const { return output_; }
+
+  /// Waits until every partition is committed up to `ends` (offsets by partition). False: the time ran out, `cancelled` said so, or the query failed.
+  bool wait_for(const std::vector<model::Offset>& ends, Duration timeout, const std::function<bool()>& cancelled);
+  /// Runs on the query's thread between two epochs (also while paused or failed), and waits for it.
+  Result<Pipeline::ReplayReport> replay(std::vector<table::DeadLetter> letters);
+  /// Called on the query's thread after each commit; set before start().
+  std::function<void(const Position&)> on_commit;
+
+ private:
+  void loop();
+  Status seek();
+  Status run_epoch(Duration wait);
+  void publish(std::optional<Error> failure);
+  bool run_job();
+
+  struct Job {
+    std::vector<table::DeadLetter> letters;
+    std::optional<Result<Pipeline::ReplayReport>> result;
+  };
+
+  // Used by the query's thread only.
+  Parts parts_;
+  env::Clock& clock_;
+  const std::shared_ptr<const model::Schema> output_;
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  QueryStatus status_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  Job* job_ GUARDED_BY(mutex_) = nullptr;
+  std::thread thread_;
+};
+
+}  // namespace millrace::stream

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "model/schema.h"
+
+namespace millrace::table {
+
+struct ClusteringColumn {
+  size_t column = 0;
+  bool descending = false;
+
+  friend bool operator==(const ClusteringColumn&, const ClusteringColumn&) = default;
+};
+
+/// What a user declares. The key of a row is its partition key columns, then its clustering columns; columns are indexes into
+/// `schema.fields`. A column's position is its id: evolution only appends.
+struct TableDef {
+  std::string name;  // keyspace.table
+  model::Schema schema;
+  std::vector<size_t> partition_key;
+  std::vector<ClusteringColumn> clustering;
+  /// A row expires this long after its record's timestamp.
+  std::optional<Duration> ttl;
+  /// SQL predicate over the query's output that makes a row a delete; kept as text for whoever evaluates it.
+  std::string delete_when;
+
+  friend bool operator==(const TableDef&, const TableDef&) = default;
+};
+
+/// A table as it is stored. Ids are never reused.
+struct Table {
+  uint32_t id = 0;
+  TableDef def;
+  std::vector<ClusteringColumn> key_columns;  // partition key, then clustering
+  std::vector<size_t> value_columns;          // the others, in schema order
+
+  Table() = default;
+  Table(uint32_t id, TableDef def);
+  bool is_key(size_t column) const;
+};
+
+/// Faults of a definition: no key, a column named twice, a key column that cannot be one (list, struct, interval), an interval
+/// anywhere, a name without keyspace. kInvalidArgument names the table and the column.
+Status check_table_def(const TableDef& def);
+
+/// Whether `now` may become `next` in place: columns only appended, ttl and delete rule may change. kFailedPrecondition says
+/// what cannot change and why.
+Status check_evolution(const TableDef& now, const TableDef& next);
+
+/// The catalog entry (format 1, docs/formats/table.md) and back; nullopt when the bytes are not one.
+std::string encode_table(const Table& table);
+std::optional<Table> decode_table(std::string_view bytes);
+
+}  // namespace millrace::table

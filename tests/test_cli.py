@@ -1,0 +1,157 @@
+"""Commands and the HTTP API as a stranger meets them: help, faults, exit codes, refusals."""
+import json
+import subprocess
+
+import pytest
+
+from millrace import BINARY, ROOT, Server, run
+
+PIPELINE = """
+name: small
+topics:
+  t: { partitions: 2, schema: "id bigint, v text" }
+queries:
+  q:
+    into: k.t
+    sql: |
+      SELECT id, v FROM t
+tables:
+  k.t: { partition_key: [id] }
+"""
+
+COMMANDS = ["run", "check", "explain", "sql", "topic", "table", "query", "dags", "dead-letters", "status", "verify", "doctor", "init", "apply", "randomuser", "version",
+            "completions"]
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server(PIPELINE) as started:
+        yield started
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches(command):
+    assert "Usage" in run(command, "--help").stdout
+
+
+def test_wrong_usage_is_2():
+    for arguments in ([], ["nonsense"], ["run"], ["sql", "--bad"], ["topic"]):
+        assert run(*arguments, check=False).returncode == 2, arguments
+
+
+def test_check_finds_every_fault_at_once(tmp_path):
+    file = tmp_path / "bad.yaml"
+    file.write_text("""name: bad
+topics:
+  t:
+    partitons: 4
+    schema: "id bigint, v text"
+queries:
+  q:
+    into: k.t
+    sql: |
+      SELECT id,
+             vv
+      FROM t
+  windowed:
+    into: k.w
+    sql: |
+      SELECT window_start, count(*) AS n FROM TUMBLE(t, event_time, INTERVAL 1 MINUTE) GROUP BY ALL
+tables:
+  k.t: { partition_key: [id] }
+  k.w: { partition_key: [window_start] }
+""")
+    done = run("check", file, "-o", "json", check=False)
+    assert done.returncode == 3
+    faults = json.loads(done.stdout)
+    assert {"file", "line", "column", "severity", "code", "message", "hint"} == set(faults[0])
+    assert any(f["line"] == 4 and f["code"] == "unknown-key" and "partitions" in f["hint"] for f in faults)
+    file.write_text(file.read_text().replace("partitons", "partitions"))
+    faults = json.loads(run("check", file, "-o", "json", check=False).stdout)
+    assert any(f["line"] == 11 and f["column"] == 14 and "vv" in f["message"] for f in faults), faults
+    assert any(f["line"] == 16 and f["code"] == "not-yet" for f in faults), faults
+    assert run("check", ROOT / "examples" / "users.yaml").returncode == 0
+
+
+def test_columns_of_query_and_table_are_compared(tmp_path):
+    file = tmp_path / "columns.yaml"
+    file.write_text(PIPELINE.replace("k.t: { partition_key: [id] }", 'k.t: { columns: "id uuid, value text", partition_key: [id] }'))
+    faults = json.loads(run("check", file, "-o", "json", check=False).stdout)
+    assert {f["code"] for f in faults} >= {"column-mismatch"}
+    assert any("'v'" in f["message"] for f in faults) and any("UUID" in f["message"] for f in faults)
+
+
+def test_explain_says_the_guarantee(tmp_path):
+    text = run("explain", ROOT / "examples" / "users.yaml").stdout
+    assert "exactly-once" in text and "weakest link" in text and "decode" in text
+
+
+def test_topics(server):
+    assert server.json("topic", "create", "extra", "--partitions", "3")["partitions"] == 3
+    assert server.command("topic", "create", "extra", check=False).returncode == 1
+    assert server.command("topic", "create", "../x", check=False).returncode == 1
+    batches = server.produce("extra", ["k1:a", "k2:b", "k1:"], key_separator=":")
+    assert sum(b["count"] for b in batches) == 3
+    records = server.sql("SELECT _key, _value, _partition FROM extra ORDER BY _key, _offset")
+    assert [(r["_key"], r["_value"]) for r in records] == [("k1", "a"), ("k1", ""), ("k2", "b")]
+    assert records[0]["_partition"] == records[1]["_partition"]
+    tail = server.command("topic", "tail", "extra", "-n", "2", "-o", "json").stdout.splitlines()
+    assert len(tail) == 2 and {"topic", "partition", "offset", "timestamp", "key", "value"} <= set(json.loads(tail[0]))
+    assert server.json("topic", "truncate", "extra")["deleted_records"] == 3
+    assert server.sql("SELECT count(*) AS n FROM extra") == [{"n": 0}]
+    server.json("topic", "delete", "extra")
+    assert "extra" not in [t["topic"] for t in server.json("topic", "list")]
+    refused = server.command("topic", "delete", "t", check=False)
+    assert refused.returncode == 1 and "query q" in refused.stderr
+
+
+def test_empty_line_is_an_empty_value(server):
+    server.command("topic", "create", "lines")
+    server.command("topic", "produce", "lines", input="a\n\nb\n")
+    assert [r["_value"] for r in server.sql("SELECT _value FROM lines ORDER BY _offset")] == ["a", "", "b"]
+
+
+def test_sql_shapes(server):
+    rows = server.sql("SELECT 9007199254740993 AS big, 1.50::decimal(10,2) AS d, TIMESTAMPTZ '2026-01-01 02:00:00+02' AS t, '\\xAA'::blob AS b, NULL AS n, [1,2] AS l, 12 AS i")
+    assert rows == [{"big": "9007199254740993", "d": "1.50", "t": "2026-01-01T00:00:00Z", "b": "qg==", "n": None, "l": [1, 2], "i": 12}]
+    lines = server.command("sql", "-o", "json", input="SELECT 1 AS a\nSELECT 2 AS a\n").stdout.splitlines()
+    assert [json.loads(line) for line in lines if line] == [[{"a": 1}], [{"a": 2}]]
+    for refused in ("SELECT * FROM read_csv('/etc/passwd')", "COPY (SELECT 1) TO '/tmp/x'", "ATTACH '/tmp/x.db'", "INSTALL httpfs", "CREATE TABLE x(a int)", "SELECT * FROM nope"):
+        done = server.command("sql", refused, check=False)
+        assert done.returncode == 1 and done.stderr, refused
+    did = server.command("sql", "SELECT * FROM tt", check=False)
+    assert "tt" in did.stderr
+
+
+def test_http_api(server):
+    status, body = server.http("POST", "/v1/topics/t/records", b'[{"id": 1, "v": "x"}, {"id": 2}]')
+    assert status == 200 and sum(b["count"] for b in json.loads(body)) == 2
+    status, body = server.http("POST", "/v1/sql", json.dumps({"sql": "SELECT 1 AS one"}).encode())
+    assert (status, json.loads(body)) == (200, [{"one": 1}])
+    assert server.http("GET", "/v1/tables/k.t/404")[0] == 404
+    assert server.http("GET", "/livez")[0] == 200 and server.http("GET", "/readyz")[0] == 200
+    metrics = server.http("GET", "/metrics")[1].decode()
+    assert "millrace_stream_input_records_total" in metrics
+    assert server.http("GET", "/v1/status", headers={"Authorization": "Bearer wrong"})[0] == 401
+    assert server.http("GET", "/v1/status", headers={"Host": "evil.example"})[0] in (403, 421)
+    assert server.http("POST", "/v1/topics/t/records", b"{}", headers={"Origin": "http://evil.example"})[0] == 403
+    assert server.http("GET", "/v1/nothing")[0] == 404
+    assert server.http("DELETE", "/v1/status")[0] == 405
+    status, body = server.http("POST", "/v1/sql", b"SELEC 1", "text/plain")
+    assert status == 400 and set(json.loads(body)) == {"code", "message", "hint"}
+
+
+def test_listen_beyond_loopback_needs_insecure(server, tmp_path):
+    done = run("run", server.file, "--data", tmp_path / "d", "--listen", "0.0.0.0:0", check=False)
+    assert done.returncode == 1 and "--insecure" in done.stderr
+
+
+def test_doctor_and_version(server):
+    doctor = json.loads(run("doctor", "-o", "json", "--data", server.data).stdout)
+    assert "log.before_sync" in [point["name"] for point in doctor["fault_points"]]
+    assert run("version").stdout.startswith("millrace ")
+
+
+def test_bad_fault_specification_is_refused():
+    done = subprocess.run([BINARY, "version"], env={"MILLRACE_FAULTS": "no.such.point=exit"}, capture_output=True, text=True)
+    assert done.returncode == 2 and "no.such.point" in done.stderr
