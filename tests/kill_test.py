@@ -20,13 +20,13 @@ from millrace import Server, run, wait_until
 PIPELINE = """
 name: killed
 topics:
-  people: { partitions: 4, schema: "id bigint, name text, at timestamptz" }
+  people: { partitions: 4, schema: "id bigint, name text, moment timestamptz" }
   copies: { partitions: 2, schema: "id bigint, name text" }
 queries:
   into_table:
     into: crash.people
     sql: |
-      SELECT id, name, at, _partition AS part, _offset AS "offset" FROM people
+      SELECT id, name, moment, _partition AS part, _offset AS "offset" FROM people
   into_topic:
     into: copies
     sql: |
@@ -52,7 +52,7 @@ class Producer(threading.Thread):
         while not self.stopping.is_set():
             ids = range(self.next_id, self.next_id + self.random.choice((1, 3, 50, 400)))
             self.next_id = ids.stop
-            body = "".join(json.dumps({"id": i, "name": f"n{i}", "at": "2026-01-01T00:00:00Z"}) + "\n" for i in ids).encode()
+            body = "".join(json.dumps({"id": i, "name": f"n{i}", "moment": "2026-01-01T00:00:00Z"}) + "\n" for i in ids).encode()
             try:
                 status, _ = self.server.http("POST", "/v1/topics/people/records", body, "application/x-ndjson", timeout=20)
                 (self.acked if status == 200 else self.unknown).update(ids)

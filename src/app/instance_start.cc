@@ -284,6 +284,13 @@ Result<std::vector<project::Change>> Instance::changes_to(const project::Project
   rules.parse_columns = [this](const std::string& columns) { return stream_engine_->parse_columns(columns); };
   rules.stateful = [](const project::Query&) { return false; };
   std::vector<project::Change> changes = project::differences(*project_, project, rules);
+  for (const project::Topic& topic : project.topics) {
+    auto now = data_->log().find(topic.name);
+    if (now == nullptr || now->partition_count() == topic.partitions) continue;
+    std::erase_if(changes, [&](const project::Change& change) { return change.what.starts_with("topic " + topic.name + ": partitions"); });
+    changes.push_back({fmt::format("topic {}: partitions {} -> {}", topic.name, now->partition_count(), topic.partitions), project::Change::Verdict::kRefused,
+                       "the number of partitions is fixed for a topic's life", topic.location});
+  }
   // Columns that come from a query are not in the file, so the tables that are there have a say of their own.
   for (const table::TableDef& def : found.tables) {
     auto now = data_->tables().find(def.name);
@@ -295,17 +302,18 @@ Result<std::vector<project::Change>> Instance::changes_to(const project::Project
   return changes;
 }
 
-/// Queries stop between two epochs and go on from their position with what the file says now.
+/// Queries stop between two epochs and go on from their position with what the file says now. What can fail for the data's sake comes first,
+/// while the old parts still run.
 Status Instance::replace_parts(const project::Project& project, const Compiled& found) {
+  TRY_DO(declare_topics(project, found));
+  Compiled compiled = compile(project, *stream_engine_, known_topics());
+  TRY_DO(declare_tables(project, compiled));
   for (auto& [name, part] : queries_) {
     if (part.runner != nullptr) part.runner->stop();
   }
   queries_.clear();
   for (auto& [name, source] : sources_) source->stop();
   sources_.clear();
-  TRY_DO(declare_topics(project, found));
-  Compiled compiled = compile(project, *stream_engine_, known_topics());
-  TRY_DO(declare_tables(project, compiled));
   for (CompiledQuery& query : compiled.queries) TRY_DO(add_query(std::move(query)));
   return start_sources(project);
 }

@@ -18,14 +18,14 @@ name: {name}
 topics:
   orders:
     partitions: 1
-    schema: "id bigint, item text, price decimal(10,2), at timestamptz"
+    schema: "id bigint, item text, price decimal(10,2), placed timestamptz"
     contract: {{ price_is_positive: "price > 0" }}    # a record that breaks it becomes a dead letter
 
 queries:
   orders:
     into: {keyspace}.orders
     sql: |
-      SELECT id, item, price, coalesce(at, now()) AS at
+      SELECT id, item, price, coalesce(placed, now()) AS placed
       FROM orders
       WHERE item IS NOT NULL
 

@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -32,6 +33,8 @@ int main(int argc, char** argv) {
   program.footer(kFooter);
   program.require_subcommand(1);
   Session session;
+  const char* data = std::getenv("MILLRACE_DATA");
+  session.data = data != nullptr && *data != '\0' ? data : "./.millrace";
   for (auto add : {add_run, add_check, add_explain, add_sql, add_topic, add_table, add_query, add_dags, add_dead_letters, add_status, add_verify, add_doctor,
                    add_init, add_apply, add_randomuser, add_version, add_completions}) {
     add(program, session);

@@ -7,14 +7,12 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "sql/text.h"
 
 namespace millrace::sql {
 
 /// Where a byte of the text that DuckDB saw stands in the text that the user wrote.
 using PositionMap = std::function<size_t(size_t)>;
-
-/// "LINE n:c: " of a byte of `text`, both counted from 1, columns in characters.
-std::string line_and_column(std::string_view text, size_t position);
 
 /// DuckDB's message as an Error: one line, without the class of the error and the excerpt; "LINE n:c: " first where it had one.
 /// `executed` is what DuckDB saw and `written` what the user did; `map` leads from one to the other (absent: they are the same).
@@ -23,8 +21,5 @@ Error make_error(duckdb_error_type type, std::string_view message, std::string_v
 
 /// True for the faults after which a DuckDB instance answers nothing more, or not reliably.
 bool breaks_instance(duckdb_error_type type);
-
-/// The limits on a statement's text: size, nesting, valid UTF-8 without NUL. DuckDB's parser sees nothing that fails it.
-Status check_text(std::string_view sql);
 
 }  // namespace millrace::sql

@@ -71,6 +71,14 @@ TEST(CheckText, CountsBracketsOutsideOfTexts) {
   EXPECT_TRUE(check_text("SELECT '" + std::string(1000, '(') + "'"));
   EXPECT_TRUE(check_text("SELECT 1 -- " + std::string(1000, '(')));
   EXPECT_FALSE(check_text("SELECT " + std::string(201, '[')));
+  std::string wide = "SELECT 1 FROM t WHERE t.a", deep = "SELECT a";
+  for (int i = 0; i < 101; ++i) {
+    EXPECT_TRUE(check_text(deep));
+    wide += " AND t.a";
+    deep += ".a";
+  }
+  EXPECT_TRUE(check_text(wide));
+  EXPECT_FALSE(check_text(deep));
 }
 
 }  // namespace
