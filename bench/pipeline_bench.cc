@@ -1,5 +1,6 @@
 // The whole data path with the product's own parts: log -> decode -> SQL -> sink -> commit.
-//   P1  into a durable table of random uuid keys, ingest and settled    P2  into nothing    P6  produce -> durable -> visible, 1,000 records/s
+//   P1  into a durable table of random uuid keys, ingest and settled    P2  into nothing    P6  produce -> durable -> visible,
+//   1,000 records/s
 // One line a case on stderr, JSON on stdout.   pipeline_bench [--rows N] [--dir DIR] [--case p1|p2|p6] [--seconds S]
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -48,7 +49,9 @@ tables:
 class NullSink : public port::Sink {
  public:
   port::SinkTraits traits() const override { return {}; }
-  Result<port::SinkReport> stage(const model::ColumnBatch&, const std::vector<port::RowOrigin>&, bool) override { return port::SinkReport{}; }
+  Result<port::SinkReport> stage(const model::ColumnBatch&, const std::vector<port::RowOrigin>&, bool) override {
+    return port::SinkReport{};
+  }
   Status commit(store::Batch&) override { return {}; }
   void committed() override {}
   void abandon() override {}
@@ -57,8 +60,10 @@ class NullSink : public port::Sink {
 template <class T>
 T must(Result<T> result) {
   if (result) {
-    if constexpr (std::is_void_v<T>) return;
-    else return std::move(*result);
+    if constexpr (std::is_void_v<T>)
+      return;
+    else
+      return std::move(*result);
   }
   fmt::print(stderr, "pipeline_bench: {}\n", result.error().message);
   std::exit(1);
@@ -80,8 +85,10 @@ double peak_mib() {
 bool first_case = true;
 void report(std::string_view name, size_t records, double seconds, double cpu_seconds, std::string extra = {}) {
   double millions = static_cast<double>(records) / 1e6;
-  fmt::print(stderr, "{:<34} {:>9} records {:8.3f} s {:8.3f} M/s {:7.3f} CPU-s/M {:7.0f} MiB peak {}\n", name, records, seconds, millions / seconds, cpu_seconds / millions, peak_mib(), extra);
-  fmt::print("{}{{\"case\":\"{}\",\"records\":{},\"seconds\":{:.6f},\"cpu_seconds\":{:.6f},\"peak_mib\":{:.0f}}}", first_case ? "[" : ",\n ", name, records, seconds, cpu_seconds, peak_mib());
+  fmt::print(stderr, "{:<34} {:>9} records {:8.3f} s {:8.3f} M/s {:7.3f} CPU-s/M {:7.0f} MiB peak {}\n", name, records, seconds,
+             millions / seconds, cpu_seconds / millions, peak_mib(), extra);
+  fmt::print("{}{{\"case\":\"{}\",\"records\":{},\"seconds\":{:.6f},\"cpu_seconds\":{:.6f},\"peak_mib\":{:.0f}}}",
+             first_case ? "[" : ",\n ", name, records, seconds, cpu_seconds, peak_mib());
   first_case = false;
 }
 
@@ -153,11 +160,13 @@ void p1(Bench& bench, size_t rows) {
   runner->wait_for(bench.ends(), std::chrono::hours(1), [] { return false; });
   report("P1 log -> table, ingested", rows, wall() - begin, cpu() - cpu_begin);
   must(bench.data->store().settle());
-  report("P1 log -> table, settled", rows, wall() - begin, cpu() - cpu_begin,
-         fmt::format("{:.0f} B/row on disk", static_cast<double>(bench.data->store().bytes_on_disk()) / static_cast<double>(rows)));
+  report(
+      "P1 log -> table, settled", rows, wall() - begin, cpu() - cpu_begin,
+      fmt::format("{:.0f} B/row on disk", static_cast<double>(bench.data->store().bytes_on_disk()) / static_cast<double>(rows)));
 }
 
-/// Open loop: a record is due every millisecond, whether the last one is visible yet or not; its time counts from when it was due.
+/// Open loop: a record is due every millisecond, whether the last one is visible yet or not; its time counts from when it was
+/// due.
 void p6(const std::string& dir, double seconds) {
   Bench bench(dir);
   auto runner = bench.runner(true);
@@ -166,7 +175,8 @@ void p6(const std::string& dir, double seconds) {
   std::atomic<size_t> seen{0};
   runner->on_commit = [&](const stream::Position& position) {
     double now = wall();
-    for (size_t next = static_cast<size_t>(position.partitions[0].next.value); seen < next && seen < count; ++seen) visible[seen] = now;
+    for (size_t next = static_cast<size_t>(position.partitions[0].next.value); seen < next && seen < count; ++seen)
+      visible[seen] = now;
   };
   runner->start();
   double begin = wall(), cpu_begin = cpu();
@@ -184,7 +194,8 @@ void p6(const std::string& dir, double seconds) {
   for (size_t i = 0; i < count; ++i) latency.push_back((visible[i] - due[i]) * 1000);
   std::sort(latency.begin(), latency.end());
   auto at = [&](double share) { return latency[static_cast<size_t>(share * static_cast<double>(count - 1))]; };
-  report("P6 produce -> visible, 1,000/s", count, took, cpu_took, fmt::format("p50 {:.2f} ms, p99 {:.2f} ms, max {:.2f} ms", at(0.5), at(0.99), at(1.0)));
+  report("P6 produce -> visible, 1,000/s", count, took, cpu_took,
+         fmt::format("p50 {:.2f} ms, p99 {:.2f} ms, max {:.2f} ms", at(0.5), at(0.99), at(1.0)));
 }
 
 }  // namespace

@@ -14,30 +14,22 @@ using namespace millrace;
 
 /// The parsers of header values and targets that are ours; the framing is
 /// Beast's and curl's.
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  std::string_view text(reinterpret_cast<const char *>(data), size);
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view text(reinterpret_cast<const char*>(data), size);
   if (auto target = serve::http::parse_target(text)) {
-    for (const std::string &segment : target->segments)
-      if (segment == "." || segment == ".." ||
-          segment.find('\0') != std::string::npos)
-        std::abort();
-    if (!target->path.starts_with('/'))
-      std::abort();
+    for (const std::string& segment : target->segments)
+      if (segment == "." || segment == ".." || segment.find('\0') != std::string::npos) std::abort();
+    if (!target->path.starts_with('/')) std::abort();
   }
-  serve::http::Request request{
-      .path = "/",
-      .headers = {{"host", std::string(text)},
-                  {"origin", "http://" + std::string(text)}}};
+  serve::http::Request request{.path = "/", .headers = {{"host", std::string(text)}, {"origin", "http://" + std::string(text)}}};
   serve::http::refuse({.any_ip_literal = true, .bearer_token = "t"}, request);
   serve::http::split_host(text);
   std::string json;
   serve::http::append_json_string(json, text);
-  if (!is_utf8(json))
-    std::abort();
+  if (!is_utf8(json)) std::abort();
   Instant now = instant_from_millis(1'795'237'200'000);
   auto wait = connect::http::parse_retry_after(text, now);
-  if (wait && *wait < Duration(0))
-    std::abort();
+  if (wait && *wait < Duration(0)) std::abort();
   connect::http::redact_url(text);
   return 0;
 }

@@ -42,7 +42,9 @@ bool matches(std::string_view pattern, const std::vector<std::string>& segments,
 
 }  // namespace
 
-std::string_view Call::parameter(std::string_view name, std::string_view otherwise) const { return request.parameter(name).value_or(otherwise); }
+std::string_view Call::parameter(std::string_view name, std::string_view otherwise) const {
+  return request.parameter(name).value_or(otherwise);
+}
 
 Result<int64_t> Call::number(std::string_view name, int64_t otherwise, int64_t min, int64_t max) const {
   auto text = request.parameter(name);
@@ -50,7 +52,8 @@ Result<int64_t> Call::number(std::string_view name, int64_t otherwise, int64_t m
   int64_t value = 0;
   auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
   if (error != std::errc() || end != text->data() + text->size() || value < min || value > max) {
-    return fail(Errc::kInvalidArgument, fmt::format("'{}' must be a whole number from {} to {}, not '{}'", name, min, max, *text));
+    return fail(Errc::kInvalidArgument,
+                fmt::format("'{}' must be a whole number from {} to {}, not '{}'", name, min, max, *text));
   }
   return value;
 }
@@ -80,14 +83,18 @@ Response handle(Instance& instance, const Request& request) {
       path_known = true;
       if (route.method != request.method) continue;
       if (!route.at_rest && instance.options().read_only) {
-        return serve::http::error_response(Error{Errc::kUnavailable, "no server runs on this data directory", "start one with `millrace run FILE`"});
+        return serve::http::error_response(
+            Error{Errc::kUnavailable, "no server runs on this data directory", "start one with `millrace run FILE`"});
       }
       auto response = route.handle(Call{instance, request, std::move(path)});
       return response ? std::move(*response) : serve::http::error_response(response.error());
     }
   }
-  if (path_known) return serve::http::error_response(405, "method_not_allowed", fmt::format("{} is not possible on {}", request.method, request.path));
-  return serve::http::error_response(404, "not_found", fmt::format("there is nothing at {}", request.path), "docs/http-api.md lists the paths");
+  if (path_known)
+    return serve::http::error_response(405, "method_not_allowed",
+                                       fmt::format("{} is not possible on {}", request.method, request.path));
+  return serve::http::error_response(404, "not_found", fmt::format("there is nothing at {}", request.path),
+                                     "docs/http-api.md lists the paths");
 }
 
 Json balance_json(const QueryView& query) {

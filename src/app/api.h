@@ -14,8 +14,8 @@ namespace millrace::app {
 using serve::http::Request;
 using serve::http::Response;
 
-/// What a handler gets: the instance, the request, and the path segments that stood for `*` in the route; a route that ends in `**`
-/// hands over all that follow.
+/// What a handler gets: the instance, the request, and the path segments that stood for `*` in the route; a route that ends in
+/// `**` hands over all that follow.
 struct Call {
   Instance& instance;
   const Request& request;

@@ -87,7 +87,10 @@ Result<Response> describe(const Call& call) {
     Json after = Json::array();
     for (const std::string& name : task.after) after.push(name);
     Json one = Json::object();
-    one.set("task_id", task.id).set("kind", dag::task_kind_name(task.kind)).set("after", std::move(after)).set("retries", task.retries);
+    one.set("task_id", task.id)
+        .set("kind", dag::task_kind_name(task.kind))
+        .set("after", std::move(after))
+        .set("retries", task.retries);
     tasks.push(std::move(one));
   }
   json.set("tasks", std::move(tasks));
@@ -123,7 +126,9 @@ Result<std::string> run_id_of(const Call& call) {
   if (call.instance.metadata() == nullptr) return fail(Errc::kNotFound, fmt::format("dag {} has no runs", call.path[0]));
   if (call.path[1] != "latest") return call.path[1];
   TRY(auto rows, call.instance.metadata()->runs(call.path[0], 1));
-  if (rows.empty()) return fail(Errc::kNotFound, fmt::format("dag {} has no runs", call.path[0]), fmt::format("start one with `millrace dags trigger {}`", call.path[0]));
+  if (rows.empty())
+    return fail(Errc::kNotFound, fmt::format("dag {} has no runs", call.path[0]),
+                fmt::format("start one with `millrace dags trigger {}`", call.path[0]));
   return rows[0].run_id;
 }
 
@@ -150,7 +155,8 @@ Result<Response> set_paused(const Call& call) {
   TRY(auto scheduler, scheduler_of(call));
   TRY(Json body, call.body_object());
   const Json* paused = body.find("is_paused");
-  if (paused == nullptr || paused->as_bool() == nullptr) return fail(Errc::kInvalidArgument, "the body must be {\"is_paused\": true} or false");
+  if (paused == nullptr || paused->as_bool() == nullptr)
+    return fail(Errc::kInvalidArgument, "the body must be {\"is_paused\": true} or false");
   TRY_DO(*paused->as_bool() ? scheduler->pause(call.path[0]) : scheduler->unpause(call.path[0]));
   TRY(dag::DagInfo info, scheduler->describe(call.path[0]));
   return json_response(dag_json(info));
@@ -193,7 +199,10 @@ Result<Response> why(const Call& call) {
   Json reasons = Json::array();
   for (const std::string& sentence : sentences) reasons.push(sentence);
   Json json = Json::object();
-  json.set("dag_id", call.path[0]).set("dag_run_id", run_id).set("task_id", task ? Json(*task) : Json()).set("why", std::move(reasons));
+  json.set("dag_id", call.path[0])
+      .set("dag_run_id", run_id)
+      .set("task_id", task ? Json(*task) : Json())
+      .set("why", std::move(reasons));
   return json_response(json);
 }
 

@@ -49,7 +49,8 @@ Result<Response> show(const Call& call) {
   for (const std::string& part : call.path) id += (id.empty() ? "" : "/") + part;
   TRY(table::DeadLetterKey key, table::parse_dead_letter_id(id));
   TRY(auto letter, table::find_dead_letter(call.instance.data().store(), key));
-  if (!letter) return fail(Errc::kNotFound, fmt::format("there is no dead letter {}", id), "`millrace dead-letters list` shows them");
+  if (!letter)
+    return fail(Errc::kNotFound, fmt::format("there is no dead letter {}", id), "`millrace dead-letters list` shows them");
   return json_response(letter_json(*letter));
 }
 
@@ -58,13 +59,14 @@ Result<std::vector<table::DeadLetterKey>> matching(const Call& call, const std::
   std::string sql = "SELECT id FROM dead_letters";
   if (!where.empty()) sql += " WHERE (" + where + "\n)";
   std::vector<table::DeadLetterKey> keys;
-  TRY_DO(call.instance.shell_engine().execute(sql, call.instance.catalog(), {call.instance.options().statement_time_max}, [&](const model::ColumnBatch& rows) -> Status {
-    for (size_t i = 0; i < rows.rows; ++i) {
-      TRY(table::DeadLetterKey key, table::parse_dead_letter_id(rows.columns[0].text(i)));
-      keys.push_back(std::move(key));
-    }
-    return {};
-  }));
+  TRY_DO(call.instance.shell_engine().execute(
+      sql, call.instance.catalog(), {call.instance.options().statement_time_max}, [&](const model::ColumnBatch& rows) -> Status {
+        for (size_t i = 0; i < rows.rows; ++i) {
+          TRY(table::DeadLetterKey key, table::parse_dead_letter_id(rows.columns[0].text(i)));
+          keys.push_back(std::move(key));
+        }
+        return {};
+      }));
   return keys;
 }
 
@@ -92,7 +94,10 @@ Result<Response> replay(const Call& call) {
   }
   TRY_DO(flush());
   Json json = Json::object();
-  json.set("matched", keys.size()).set("replayed", total.replayed).set("superseded", total.superseded).set("still_dead", total.still_dead);
+  json.set("matched", keys.size())
+      .set("replayed", total.replayed)
+      .set("superseded", total.superseded)
+      .set("still_dead", total.still_dead);
   return json_response(json);
 }
 

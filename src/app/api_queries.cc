@@ -81,7 +81,8 @@ Result<Response> reset(const Call& call) {
   return describe(call);
 }
 
-// ---- why-empty -----------------------------------------------------------------------------------------------------------------
+// ---- why-empty
+// -----------------------------------------------------------------------------------------------------------------
 
 /// One step of the way from the outside to the rows: what came in, what went on, and a sentence when nothing did.
 struct Edge {
@@ -102,7 +103,8 @@ Edge source_edge(const SourceView& source) {
   } else if (counts.records == 0 && counts.failed_polls > 0) {
     edge.why = fmt::format("all of {} failed; the last: {}", plural(counts.polls, "poll"), counts.last_error);
   } else if (counts.records == 0 && counts.polls > 0) {
-    edge.why = fmt::format("{} succeeded, but none gave a record: look at `records:`, the JSON path", plural(counts.polls, "poll"));
+    edge.why =
+        fmt::format("{} succeeded, but none gave a record: look at `records:`, the JSON path", plural(counts.polls, "poll"));
   } else if (counts.polls == 0) {
     edge.why = "it was not polled since the server started (a source with `run: dag` is polled by an ingest task)";
   }
@@ -121,7 +123,8 @@ Result<std::string> dead_reasons(const Call& call, const std::string& query) {
     if (count++ == 0) example = letter->message;
   }
   std::vector<std::pair<uint64_t, std::string>> sorted;
-  for (const auto& [reason, found] : reasons) sorted.emplace_back(found.first, fmt::format("{} {}, such as: {}", found.first, reason, found.second));
+  for (const auto& [reason, found] : reasons)
+    sorted.emplace_back(found.first, fmt::format("{} {}, such as: {}", found.first, reason, found.second));
   std::sort(sorted.rbegin(), sorted.rend());
   std::string text;
   for (size_t i = 0; i < std::min<size_t>(3, sorted.size()); ++i) text += (i == 0 ? "" : "; ") + sorted[i].second;
@@ -148,8 +151,8 @@ Result<Edge> query_edge(const Call& call, const QueryView& query) {
     edge.why = fmt::format("{} of {} are older than the table's ttl", b.expired, plural(b.in, "record"));
   } else if (b.dead + b.skipped + b.expired > 0) {
     TRY(std::string reasons, dead_reasons(call, query.name));
-    edge.why = fmt::format("{} dead{}, {} skipped, {} expired, {} filtered of {}", b.dead, reasons.empty() ? "" : " (" + reasons + ")", b.skipped, b.expired, b.filtered,
-                           plural(b.in, "record"));
+    edge.why = fmt::format("{} dead{}, {} skipped, {} expired, {} filtered of {}", b.dead,
+                           reasons.empty() ? "" : " (" + reasons + ")", b.skipped, b.expired, b.filtered, plural(b.in, "record"));
   }
   return edge;
 }
@@ -159,7 +162,8 @@ Result<std::optional<Edge>> sink_edge(const Call& call, const QueryView& query, 
     auto into = call.instance.data().log().find(query.into);
     if (into == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", query.into));
     for (int32_t p = 0; p < into->partition_count(); ++p) {
-      rows += static_cast<uint64_t>(into->partition(model::Partition(p)).end_offset() - into->partition(model::Partition(p)).start_offset());
+      rows += static_cast<uint64_t>(into->partition(model::Partition(p)).end_offset() -
+                                    into->partition(model::Partition(p)).start_offset());
     }
     return std::optional<Edge>(Edge{"query " + query.name, "topic " + query.into, query.position.balance.rows_written, rows, ""});
   }
@@ -168,10 +172,13 @@ Result<std::optional<Edge>> sink_edge(const Call& call, const QueryView& query, 
   TRY(rows, table::count_rows(call.instance.data().store(), *table, table::whole_table(*table), call.instance.env().clock.now()));
   Edge edge{"query " + query.name, "table " + query.into, query.position.balance.rows_written, rows, ""};
   if (rows == 0 && edge.in > 0) {
-    edge.why = fmt::format("{} written, but the table is empty: they expired (ttl), were deleted, or the table was truncated; `millrace query reset {}` writes them again",
-                           plural(edge.in, "row"), query.name);
+    edge.why = fmt::format(
+        "{} written, but the table is empty: they expired (ttl), were deleted, or the table was truncated; `millrace query reset "
+        "{}` writes them again",
+        plural(edge.in, "row"), query.name);
   } else if (rows < edge.in) {
-    edge.why = fmt::format("{} written to {}: later rows replaced earlier ones with the same key{}", plural(edge.in, "row"), plural(rows, "row"), table->def.ttl ? ", or expired" : "");
+    edge.why = fmt::format("{} written to {}: later rows replaced earlier ones with the same key{}", plural(edge.in, "row"),
+                           plural(rows, "row"), table->def.ttl ? ", or expired" : "");
   }
   return std::optional<Edge>(edge);
 }
@@ -196,7 +203,11 @@ Result<Response> why_empty(const Call& call) {
   for (const Edge& edge : edges) {
     if (first == nullptr && !edge.why.empty()) first = &edge;
     Json json = Json::object();
-    json.set("from", edge.from).set("to", edge.to).set("in", edge.in).set("out", edge.out).set("why", edge.why.empty() ? Json() : Json(edge.why));
+    json.set("from", edge.from)
+        .set("to", edge.to)
+        .set("in", edge.in)
+        .set("out", edge.out)
+        .set("why", edge.why.empty() ? Json() : Json(edge.why));
     list.push(std::move(json));
   }
   std::string answer;
@@ -213,7 +224,8 @@ Result<Response> why_empty(const Call& call) {
       .set("into", query.into)
       .set("empty", rows == 0)
       .set("answer", answer)
-      .set("first_loss", first == nullptr ? Json() : Json::object().set("from", first->from).set("to", first->to).set("why", first->why))
+      .set("first_loss",
+           first == nullptr ? Json() : Json::object().set("from", first->from).set("to", first->to).set("why", first->why))
       .set("edges", std::move(list));
   return json_response(json);
 }
@@ -221,7 +233,9 @@ Result<Response> why_empty(const Call& call) {
 Result<Response> why_open(const Call& call) {
   TRY(QueryView query, call.instance.query(call.path[0]));
   Json json = Json::object();
-  json.set("query", query.name).set("windows", Json::array()).set("answer", fmt::format("query {} has no windows: each record is processed by itself", query.name));
+  json.set("query", query.name)
+      .set("windows", Json::array())
+      .set("answer", fmt::format("query {} has no windows: each record is processed by itself", query.name));
   return json_response(json);
 }
 

@@ -67,7 +67,8 @@ class StatementRun {
       }
       return {};
     };
-    Status done = instance.shell_engine().execute(statement, instance.catalog(), {instance.options().statement_time_max}, on_batch);
+    Status done =
+        instance.shell_engine().execute(statement, instance.catalog(), {instance.options().statement_time_max}, on_batch);
     if (done) {
       (void)hand_over(Piece{json + "]", true});
     } else {

@@ -32,7 +32,10 @@ Json source_edge(const SourceView& source) {
 
 Json query_edge(const QueryView& query) {
   Json json = Json::object();
-  json.set("from", "topic " + query.topic).set("to", (query.into_table ? "table " : "topic ") + query.into).set("query", query.name).set("state", query.state);
+  json.set("from", "topic " + query.topic)
+      .set("to", (query.into_table ? "table " : "topic ") + query.into)
+      .set("query", query.name)
+      .set("state", query.state);
   if (!query.reason.empty()) json.set("reason", query.reason);
   Json balance = balance_json(query);
   for (const Json::Member& count : *balance.as_object()) json.set(count.name, count.value);
@@ -109,7 +112,7 @@ void stream_metrics(Instance& instance, std::vector<MetricFamily>& families) {
   struct Count {
     std::string_view name;
     std::string_view help;
-    uint64_t stream::Balance::*count;
+    uint64_t stream::Balance::* count;
   };
   static constexpr Count kCounts[] = {
       {"millrace_stream_input_records_total", "Records that a query has read.", &stream::Balance::in},
@@ -124,7 +127,8 @@ void stream_metrics(Instance& instance, std::vector<MetricFamily>& families) {
   std::vector<QueryView> queries = instance.queries();
   for (const Count& count : kCounts) {
     MetricFamily family{std::string(count.name), std::string(count.help), MetricType::kCounter, {}};
-    for (const QueryView& query : queries) family.samples.push_back({{{"query", query.name}}, static_cast<double>(query.position.balance.*count.count), {}, 0, 0});
+    for (const QueryView& query : queries)
+      family.samples.push_back({{{"query", query.name}}, static_cast<double>(query.position.balance.*count.count), {}, 0, 0});
     families.push_back(std::move(family));
   }
   MetricFamily lag{"millrace_stream_lag_records", "Records of the topic that no commit covers yet.", MetricType::kGauge, {}};
@@ -153,14 +157,23 @@ void source_metrics(Instance& instance, std::vector<MetricFamily>& families) {
 void process_metrics(Instance& instance, std::vector<MetricFamily>& families) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  auto one = [&](std::string name, std::string help, MetricType type, double value) { families.push_back({std::move(name), std::move(help), type, {{{}, value, {}, 0, 0}}}); };
-  one("millrace_process_cpu_seconds_total", "CPU time of this process.", MetricType::kCounter, seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
-  one("millrace_process_resident_memory_max_bytes", "Largest resident memory so far.", MetricType::kGauge, static_cast<double>(usage.ru_maxrss) * 1024);
-  one("millrace_tables_size_bytes", "Bytes of the table store's files.", MetricType::kGauge, static_cast<double>(instance.data().store().bytes_on_disk()));
+  auto one = [&](std::string name, std::string help, MetricType type, double value) {
+    families.push_back({std::move(name), std::move(help), type, {{{}, value, {}, 0, 0}}});
+  };
+  one("millrace_process_cpu_seconds_total", "CPU time of this process.", MetricType::kCounter,
+      seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
+  one("millrace_process_resident_memory_max_bytes", "Largest resident memory so far.", MetricType::kGauge,
+      static_cast<double>(usage.ru_maxrss) * 1024);
+  one("millrace_tables_size_bytes", "Bytes of the table store's files.", MetricType::kGauge,
+      static_cast<double>(instance.data().store().bytes_on_disk()));
   if (auto free = instance.env().files.free_bytes(instance.data().path())) {
-    one("millrace_disk_free_bytes", "Bytes left on the data directory's file system.", MetricType::kGauge, static_cast<double>(*free));
+    one("millrace_disk_free_bytes", "Bytes left on the data directory's file system.", MetricType::kGauge,
+        static_cast<double>(*free));
   }
-  families.push_back({"millrace_build_info", "The version that runs.", MetricType::kGauge, {{{{"version", std::string(kVersion)}}, 1, {}, 0, 0}}});
+  families.push_back({"millrace_build_info",
+                      "The version that runs.",
+                      MetricType::kGauge,
+                      {{{{"version", std::string(kVersion)}}, 1, {}, 0, 0}}});
 }
 
 Result<Response> metrics(const Call& call) {
@@ -187,7 +200,10 @@ Result<Response> apply(const Call& call) {
   Json faults = Json::array(), changes = Json::array();
   for (const project::Fault& fault : loaded.faults) faults.push(fault_json(fault));
   for (const project::Change& change : applied.changes) {
-    changes.push(Json::object().set("what", change.what).set("verdict", change.verdict == project::Change::Verdict::kLive ? "live" : "refused").set("reason", change.reason));
+    changes.push(Json::object()
+                     .set("what", change.what)
+                     .set("verdict", change.verdict == project::Change::Verdict::kLive ? "live" : "refused")
+                     .set("reason", change.reason));
   }
   Json json = Json::object();
   json.set("applied", applied.done).set("faults", std::move(faults)).set("changes", std::move(changes));
@@ -195,7 +211,7 @@ Result<Response> apply(const Call& call) {
 }
 
 constexpr Route kRoutes[] = {
-    {"GET", "/v1/status", true, status}, {"GET", "/livez", true, livez},          {"GET", "/readyz", true, readyz},
+    {"GET", "/v1/status", true, status}, {"GET", "/livez", true, livez},      {"GET", "/readyz", true, readyz},
     {"GET", "/metrics", true, metrics},  {"POST", "/v1/apply", false, apply},
 };
 

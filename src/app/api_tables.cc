@@ -18,13 +18,15 @@ Result<TablePtr> table_of(const Call& call) {
   if (found != nullptr) return found;
   std::string known;
   for (const TablePtr& other : call.instance.data().tables().list()) known += (known.empty() ? "" : ", ") + other->def.name;
-  return fail(Errc::kNotFound, fmt::format("there is no table '{}'", call.path[0]), known.empty() ? "declare one in the pipeline file" : "there are: " + known);
+  return fail(Errc::kNotFound, fmt::format("there is no table '{}'", call.path[0]),
+              known.empty() ? "declare one in the pipeline file" : "there are: " + known);
 }
 
 /// The key texts of a path, read as the types of the leading key columns.
 Result<model::ColumnBatch> key_of(const TablePtr& table, std::span<const std::string> texts) {
   if (texts.size() > table->key_columns.size()) {
-    return fail(Errc::kInvalidArgument, fmt::format("the key of {} has {} columns, not {}", table->def.name, table->key_columns.size(), texts.size()));
+    return fail(Errc::kInvalidArgument,
+                fmt::format("the key of {} has {} columns, not {}", table->def.name, table->key_columns.size(), texts.size()));
   }
   auto schema = std::make_shared<model::Schema>();
   for (size_t i = 0; i < texts.size(); ++i) schema->fields.push_back(table->def.schema.fields[table->key_columns[i].column]);
@@ -60,7 +62,8 @@ Json summary(const TablePtr& table) {
 
 Result<Response> list(const Call& call) {
   Json tables = Json::array();
-  for (const TablePtr& table : call.instance.data().tables().list()) tables.push(summary(table).set("columns", table->def.schema.fields.size()));
+  for (const TablePtr& table : call.instance.data().tables().list())
+    tables.push(summary(table).set("columns", table->def.schema.fields.size()));
   return json_response(tables);
 }
 
@@ -70,10 +73,13 @@ Result<Response> describe(const Call& call) {
   Json columns = Json::array();
   for (size_t i = 0; i < table->def.schema.fields.size(); ++i) {
     Json column = Json::object();
-    column.set("name", table->def.schema.fields[i].name).set("type", model::to_sql(table->def.schema.fields[i].type)).set("key", table->is_key(i));
+    column.set("name", table->def.schema.fields[i].name)
+        .set("type", model::to_sql(table->def.schema.fields[i].type))
+        .set("key", table->is_key(i));
     columns.push(std::move(column));
   }
-  TRY(uint64_t rows, table::count_rows(call.instance.data().store(), *table, table::whole_table(*table), call.instance.env().clock.now()));
+  TRY(uint64_t rows,
+      table::count_rows(call.instance.data().store(), *table, table::whole_table(*table), call.instance.env().clock.now()));
   json.set("columns", std::move(columns)).set("rows", rows);
   return json_response(json);
 }
@@ -93,7 +99,9 @@ Result<Response> get(const Call& call) {
     return response;
   }
   if (texts.size() < table->def.partition_key.size()) {
-    return fail(Errc::kInvalidArgument, fmt::format("{} of the {} partition key columns of {} are given", texts.size(), table->def.partition_key.size(), table->def.name),
+    return fail(Errc::kInvalidArgument,
+                fmt::format("{} of the {} partition key columns of {} are given", texts.size(), table->def.partition_key.size(),
+                            table->def.name),
                 "give all of them, or ask with SQL");
   }
   TRY(int64_t limit, call.number("limit", 10'000, 1, 100'000));
@@ -117,7 +125,8 @@ Result<Response> erase_row(const Call& call) {
   TRY(TablePtr table, table_of(call));
   std::span<const std::string> texts = std::span(call.path).subspan(1);
   if (texts.size() != table->key_columns.size()) {
-    return fail(Errc::kInvalidArgument, fmt::format("the key of {} has {} columns, {} are given", table->def.name, table->key_columns.size(), texts.size()));
+    return fail(Errc::kInvalidArgument, fmt::format("the key of {} has {} columns, {} are given", table->def.name,
+                                                    table->key_columns.size(), texts.size()));
   }
   TRY(model::ColumnBatch key, key_of(table, texts));
   Instant now = call.instance.env().clock.now();

@@ -20,7 +20,8 @@ Result<std::shared_ptr<log::Topic>> topic_of(const Call& call) {
   if (topic == nullptr) {
     std::string known;
     for (const auto& other : call.instance.data().log().topics()) known += (known.empty() ? "" : ", ") + other->name();
-    return fail(Errc::kNotFound, fmt::format("there is no topic '{}'", call.path[0]), known.empty() ? "create it with `millrace topic create`" : "there are: " + known);
+    return fail(Errc::kNotFound, fmt::format("there is no topic '{}'", call.path[0]),
+                known.empty() ? "create it with `millrace topic create`" : "there are: " + known);
   }
   return topic;
 }
@@ -60,7 +61,8 @@ Json summary(log::Topic& topic) {
       .set("topic_id", format_uuid(topic.id()))
       .set("compression", codec::kafka_record::compression_name(settings.compression))
       .set("sync", sync_name(settings.sync))
-      .set("retention_time", settings.retention_ms ? Json(format_duration(std::chrono::milliseconds(*settings.retention_ms))) : Json())
+      .set("retention_time",
+           settings.retention_ms ? Json(format_duration(std::chrono::milliseconds(*settings.retention_ms))) : Json())
       .set("retention_bytes", settings.retention_bytes ? Json(*settings.retention_bytes) : Json())
       .set("owner", settings.owner.empty() ? Json() : Json(settings.owner));
   return json;
@@ -95,15 +97,18 @@ Result<Response> create(const Call& call) {
   TRY(Json body, call.body_object());
   log::TopicSettings settings;
   for (const Json::Member& member : *body.as_object()) {
-    static constexpr std::string_view kKnown[] = {"topic", "partitions", "compression", "sync", "retention_time", "retention_bytes"};
+    static constexpr std::string_view kKnown[] = {"topic", "partitions",     "compression",
+                                                  "sync",  "retention_time", "retention_bytes"};
     if (std::find(std::begin(kKnown), std::end(kKnown), member.name) == std::end(kKnown)) {
-      return fail(Errc::kInvalidArgument, fmt::format("unknown member '{}'", member.name), "known: topic, partitions, compression, sync, retention_time, retention_bytes");
+      return fail(Errc::kInvalidArgument, fmt::format("unknown member '{}'", member.name),
+                  "known: topic, partitions, compression, sync, retention_time, retention_bytes");
     }
   }
   settings.partitions = static_cast<int32_t>(std::clamp<int64_t>(body.int_or("partitions", 1), -1, log::kPartitionsMax + 1));
   std::string compression = body.string_or("compression", "none"), sync = body.string_or("sync", "always");
   auto parsed_compression = codec::kafka_record::parse_compression(compression);
-  if (!parsed_compression) return fail(Errc::kInvalidArgument, fmt::format("'{}' is no compression", compression), "none, gzip, snappy, lz4 or zstd");
+  if (!parsed_compression)
+    return fail(Errc::kInvalidArgument, fmt::format("'{}' is no compression", compression), "none, gzip, snappy, lz4 or zstd");
   settings.compression = *parsed_compression;
   auto parsed_sync = parse_sync(sync);
   if (!parsed_sync) return fail(Errc::kInvalidArgument, fmt::format("'{}' is no sync mode", sync), "always, interval or never");
@@ -186,14 +191,18 @@ Result<Response> produce(const Call& call) {
   } else if (type == "text/plain") {
     records = records_of_lines(call, true);
   } else {
-    return serve::http::error_response(415, "unsupported_media_type", fmt::format("records cannot be read from {}", type), "application/json, application/x-ndjson or text/plain");
+    return serve::http::error_response(415, "unsupported_media_type", fmt::format("records cannot be read from {}", type),
+                                       "application/json, application/x-ndjson or text/plain");
   }
   if (!records) return fail(std::move(records.error()));
   TRY(auto batches, append_records(*topic, std::move(*records), static_cast<int32_t>(turn++ & 0x7fffffff)));
   Json json = Json::array();
   for (const AppendedBatch& batch : batches) {
     Json one = Json::object();
-    one.set("topic", topic->name()).set("partition", batch.partition).set("first_offset", batch.first_offset).set("count", batch.count);
+    one.set("topic", topic->name())
+        .set("partition", batch.partition)
+        .set("first_offset", batch.first_offset)
+        .set("count", batch.count);
     json.push(std::move(one));
   }
   return json_response(json);
@@ -286,7 +295,8 @@ Result<Response> tail(const Call& call) {
         read = fail(std::move(run.error()));
         break;
       }
-      for (const model::RecordView& record : run->records) found.push_back({record.timestamp_ms, p, record.offset.value, record_json(*topic, p, record)});
+      for (const model::RecordView& record : run->records)
+        found.push_back({record.timestamp_ms, p, record.offset.value, record_json(*topic, p, record)});
       at = run->next;
     }
     if (found.empty() && attempt == 0 && wait > Duration(0)) waiter.wait(seen, wait);

@@ -13,8 +13,9 @@ struct AppendedBatch {
   int64_t count = 0;
 };
 
-/// Appends records as a Kafka producer places them: a keyed record goes to its key's partition (murmur2), the others stay together in
-/// `sticky` partition. Returns when all of them are durable as the topic's sync mode says. On error some batches may have been written.
+/// Appends records as a Kafka producer places them: a keyed record goes to its key's partition (murmur2), the others stay
+/// together in `sticky` partition. Returns when all of them are durable as the topic's sync mode says. On error some batches may
+/// have been written.
 Result<std::vector<AppendedBatch>> append_records(log::Topic& topic, std::vector<model::Record> records, int32_t sticky);
 
 }  // namespace millrace::app

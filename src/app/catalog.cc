@@ -51,9 +51,12 @@ class Snapshot : public port::CatalogSnapshot {
 
  private:
   std::unique_ptr<port::Relation> make(std::string_view schema_name, const std::string& full) {
-    if (auto table = data_.tables().find(full)) return std::make_unique<embedded::TableRelation>(data_.store(), table, *store_snapshot_, now_);
-    if (auto topic = find_topic(full)) return std::make_unique<embedded::TopicRelation>(topic, json_columns(schema_of_(topic->name())));
-    if (schema_name.empty() && model::same_name(full, kDeadLetters)) return std::make_unique<embedded::DeadLetterRelation>(data_.store(), *store_snapshot_);
+    if (auto table = data_.tables().find(full))
+      return std::make_unique<embedded::TableRelation>(data_.store(), table, *store_snapshot_, now_);
+    if (auto topic = find_topic(full))
+      return std::make_unique<embedded::TopicRelation>(topic, json_columns(schema_of_(topic->name())));
+    if (schema_name.empty() && model::same_name(full, kDeadLetters))
+      return std::make_unique<embedded::DeadLetterRelation>(data_.store(), *store_snapshot_);
     return nullptr;
   }
 

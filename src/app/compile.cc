@@ -54,11 +54,13 @@ bool widens(const model::Type& from, const model::Type& to) {
   if (a != 0 && b != 0) return a < b;
   if (a != 0 && a <= 32 && to.id == TypeId::kDouble) return true;
   if (from.id == TypeId::kFloat && to.id == TypeId::kDouble) return true;
-  return from.id == TypeId::kDecimal && to.id == TypeId::kDecimal && from.scale <= to.scale && from.width - from.scale <= to.width - to.scale;
+  return from.id == TypeId::kDecimal && to.id == TypeId::kDecimal && from.scale <= to.scale &&
+         from.width - from.scale <= to.width - to.scale;
 }
 
 /// The statement with the columns that only widen cast to what the table declares.
-std::string with_casts(const std::string& statement, const model::Schema& columns, const std::vector<std::pair<size_t, model::Type>>& casts) {
+std::string with_casts(const std::string& statement, const model::Schema& columns,
+                       const std::vector<std::pair<size_t, model::Type>>& casts) {
   if (casts.empty()) return statement;
   std::string out = "SELECT ";
   for (size_t i = 0; i < columns.fields.size(); ++i) {
@@ -155,23 +157,29 @@ class Compiler {
     }
     out_.topics.push_back(compiled);
     if (!compiled.schema) return;
-    if (topic.event_time) check_expression(compiled, *topic.event_time, model::TypeId::kTimestampTz, "event_time must be a TIMESTAMP WITH TIME ZONE");
-    for (const project::NamedSql& rule : topic.contract) check_expression(compiled, rule.sql, model::TypeId::kBoolean, "a contract must be a BOOLEAN");
+    if (topic.event_time)
+      check_expression(compiled, *topic.event_time, model::TypeId::kTimestampTz, "event_time must be a TIMESTAMP WITH TIME ZONE");
+    for (const project::NamedSql& rule : topic.contract)
+      check_expression(compiled, rule.sql, model::TypeId::kBoolean, "a contract must be a BOOLEAN");
   }
 
-  void check_expression(const CompiledTopic& topic, const project::SqlText& expression, model::TypeId wanted, std::string_view what) {
+  void check_expression(const CompiledTopic& topic, const project::SqlText& expression, model::TypeId wanted,
+                        std::string_view what) {
     constexpr std::string_view kSelect = "SELECT ";
-    auto compiled = engine_.compile(fmt::format("{}{}\nFROM {}", kSelect, expression.text, model::quote_identifier(topic.name)), whole_input(topic));
+    auto compiled = engine_.compile(fmt::format("{}{}\nFROM {}", kSelect, expression.text, model::quote_identifier(topic.name)),
+                                    whole_input(topic));
     if (!compiled) {
       // The expression stands behind SELECT in the first line of what DuckDB saw.
       PlacedMessage placed = take_place(compiled.error().message);
       int column = placed.line == 1 ? std::max(1, placed.column - static_cast<int>(kSelect.size())) : placed.column;
-      faults_.add(placed.line > 0 ? expression.at(placed.line, column) : expression.location, "bad-sql", placed.message, compiled.error().hint);
+      faults_.add(placed.line > 0 ? expression.at(placed.line, column) : expression.location, "bad-sql", placed.message,
+                  compiled.error().hint);
       return;
     }
     const auto& fields = (*compiled)->output()->fields;
     if (fields.size() == 1 && fields[0].type.id == wanted) return;
-    faults_.add(expression.location, "bad-sql", fmt::format("{}, not {}", what, fields.size() == 1 ? model::to_sql(fields[0].type) : "several columns"));
+    faults_.add(expression.location, "bad-sql",
+                fmt::format("{}, not {}", what, fields.size() == 1 ? model::to_sql(fields[0].type) : "several columns"));
   }
 
   CompiledQuery unready(const project::Query& query) {
@@ -198,7 +206,8 @@ class Compiler {
     if (from == nullptr) {
       std::vector<std::string_view> names;
       for (const CompiledTopic& one : out_.topics) names.push_back(one.name);
-      return give_up({Errc::kNotFound, fmt::format("there is no topic '{}' in this file", *name), project::suggestion(*name, names)});
+      return give_up(
+          {Errc::kNotFound, fmt::format("there is no topic '{}' in this file", *name), project::suggestion(*name, names)});
     }
     if (!from->schema) return Outcome::kWaits;
     CompiledTopic topic_copy = *from;
@@ -261,7 +270,8 @@ class Compiler {
     return {};
   }
 
-  Status add_contract(const plan::TopicShape& shape, plan::PlanOptions options, stream::PipelineSpec& spec, std::vector<plan::ColumnPath>& needed) {
+  Status add_contract(const plan::TopicShape& shape, plan::PlanOptions options, stream::PipelineSpec& spec,
+                      std::vector<plan::ColumnPath>& needed) {
     const project::Topic* declared = project::find(project_.topics, shape.name);
     if (declared == nullptr || declared->contract.empty()) return {};
     std::vector<plan::ContractRule> rules;
@@ -277,7 +287,8 @@ class Compiler {
   }
 
   /// The table's columns against the query's; a table that declares none takes the query's.
-  void fit_table(const project::Query& query, const project::Table& table, const model::Schema& output, std::vector<std::pair<size_t, model::Type>>& casts) {
+  void fit_table(const project::Query& query, const project::Table& table, const model::Schema& output,
+                 std::vector<std::pair<size_t, model::Type>>& casts) {
     auto known = tables_.find(table.name);
     if (known == tables_.end()) {
       std::optional<model::Schema> columns = table.columns ? columns_of(*table.columns) : output;
@@ -291,14 +302,17 @@ class Compiler {
       const model::Field& field = output.fields[i];
       auto column = columns.find(field.name);
       if (!column) {
-        faults_.add(query.sql.location, "column-mismatch", fmt::format("query {} gives the column '{}', which table {} does not have", query.name, field.name, table.name),
-                    project::suggestion(field.name, names));
+        faults_.add(
+            query.sql.location, "column-mismatch",
+            fmt::format("query {} gives the column '{}', which table {} does not have", query.name, field.name, table.name),
+            project::suggestion(field.name, names));
       } else if (const model::Type& wanted = columns.fields[*column].type; !(wanted == field.type)) {
         if (widens(field.type, wanted)) {
           casts.emplace_back(i, wanted);
         } else {
           faults_.add(query.sql.location, "column-mismatch",
-                      fmt::format("query {} gives '{}' as {}, table {} has it as {}", query.name, field.name, model::to_sql(field.type), table.name, model::to_sql(wanted)),
+                      fmt::format("query {} gives '{}' as {}, table {} has it as {}", query.name, field.name,
+                                  model::to_sql(field.type), table.name, model::to_sql(wanted)),
                       fmt::format("write CAST({} AS {})", model::quote_identifier(field.name), model::to_sql(wanted)));
         }
       }
@@ -308,8 +322,9 @@ class Compiler {
       const table::TableDef& def = known->second;
       bool key = std::count(def.partition_key.begin(), def.partition_key.end(), i) > 0 ||
                  std::any_of(def.clustering.begin(), def.clustering.end(), [i](const auto& one) { return one.column == i; });
-      faults_.add(query.sql.location, key ? "column-mismatch" : "unfilled-column",
-                  fmt::format("query {} does not give the column '{}' of table {}", query.name, columns.fields[i].name, table.name));
+      faults_.add(
+          query.sql.location, key ? "column-mismatch" : "unfilled-column",
+          fmt::format("query {} does not give the column '{}' of table {}", query.name, columns.fields[i].name, table.name));
     }
   }
 
@@ -328,7 +343,8 @@ class Compiler {
     bool whole = true;
     auto resolve = [&](const project::KeyColumn& key) -> size_t {
       if (auto column = def.schema.find(key.name)) return *column;
-      faults_.add(key.location, "unknown-reference", fmt::format("table {} has no column '{}' for its key", table.name, key.name), project::suggestion(key.name, names));
+      faults_.add(key.location, "unknown-reference", fmt::format("table {} has no column '{}' for its key", table.name, key.name),
+                  project::suggestion(key.name, names));
       whole = false;
       return 0;
     };
@@ -357,13 +373,15 @@ class Compiler {
       if (!into.schema) return;
       for (const model::Field& field : into.schema->fields) {
         if (values.find(field.name)) continue;
-        faults_.add(query.sql.location, "unfilled-column", fmt::format("query {} does not give the column '{}' of topic {}", query.name, field.name, into.name));
+        faults_.add(query.sql.location, "unfilled-column",
+                    fmt::format("query {} does not give the column '{}' of topic {}", query.name, field.name, into.name));
       }
     }
   }
 
   /// Of two records with one key in two partitions either may be committed last (architecture, data path 8).
-  void check_key_partitions(const project::Query& query, const project::Table& table, const CompiledTopic& from, const Json& tree) {
+  void check_key_partitions(const project::Query& query, const project::Table& table, const CompiledTopic& from,
+                            const Json& tree) {
     const project::Topic* topic = project::find(project_.topics, from.name);
     if (topic == nullptr || topic->partitions <= 1) return;
     std::vector<std::string> keys = {"_key"};
@@ -374,9 +392,11 @@ class Compiler {
       std::string path = select_path(tree, column.name, from.name);
       if (std::find(keys.begin(), keys.end(), path) != keys.end()) return;
     }
-    faults_.add(query.location, "key-across-partitions",
-                fmt::format("rows of {} with one key may come from several partitions of {}; the one that is committed last stays", table.name, from.name),
-                "give the records that key (`key:` of the source, or the producer's), or use one partition");
+    faults_.add(
+        query.location, "key-across-partitions",
+        fmt::format("rows of {} with one key may come from several partitions of {}; the one that is committed last stays",
+                    table.name, from.name),
+        "give the records that key (`key:` of the source, or the producer's), or use one partition");
   }
 
   /// The dotted path that stands alone behind an output column's name; empty when it is another expression.
@@ -388,7 +408,9 @@ class Compiler {
     if (list == nullptr || list->as_array() == nullptr) return {};
     for (const Json& item : *list->as_array()) {
       const Json* names = item.find("column_names");
-      if (item.string_or("class", "") != "COLUMN_REF" || names == nullptr || names->as_array() == nullptr || names->as_array()->empty()) continue;
+      if (item.string_or("class", "") != "COLUMN_REF" || names == nullptr || names->as_array() == nullptr ||
+          names->as_array()->empty())
+        continue;
       const Json::Array& parts = *names->as_array();
       std::string alias = item.string_or("alias", "");
       if (alias.empty()) alias = parts.back().as_string() != nullptr ? *parts.back().as_string() : "";
@@ -405,16 +427,20 @@ class Compiler {
   }
 
   void warn_lost_zones(const project::Query& query, const CompiledTopic& from, const model::Schema& output) {
-    bool zoned = std::any_of(from.schema->fields.begin(), from.schema->fields.end(), [](const model::Field& field) { return has_zone(field.type); });
+    bool zoned = std::any_of(from.schema->fields.begin(), from.schema->fields.end(),
+                             [](const model::Field& field) { return has_zone(field.type); });
     for (const model::Field& field : output.fields) {
       if (field.type.id != model::TypeId::kTimestamp || !zoned) continue;
-      faults_.add(query.sql.location, "lost-zone", fmt::format("column '{}' of query {} is a TIMESTAMP: the offset of a zoned time is dropped", field.name, query.name),
-                  "use TIMESTAMP WITH TIME ZONE");
+      faults_.add(
+          query.sql.location, "lost-zone",
+          fmt::format("column '{}' of query {} is a TIMESTAMP: the offset of a zoned time is dropped", field.name, query.name),
+          "use TIMESTAMP WITH TIME ZONE");
     }
   }
 
   static bool has_zone(const model::Type& type) {
-    return type.id == model::TypeId::kTimestampTz || std::any_of(type.fields.begin(), type.fields.end(), [](const model::Field& field) { return has_zone(field.type); });
+    return type.id == model::TypeId::kTimestampTz ||
+           std::any_of(type.fields.begin(), type.fields.end(), [](const model::Field& field) { return has_zone(field.type); });
   }
 
   void explain(const project::Query& query, const plan::QueryPlan& planned, CompiledQuery& out) {
@@ -425,7 +451,8 @@ class Compiler {
       needed += (needed.empty() ? "" : ", ") + dotted;
     }
     const project::Topic* topic = project::find(project_.topics, out.topic);
-    out.plan.push_back(fmt::format("read topic {} ({} partition{})", out.topic, topic != nullptr ? topic->partitions : 1, topic != nullptr && topic->partitions != 1 ? "s" : ""));
+    out.plan.push_back(fmt::format("read topic {} ({} partition{})", out.topic, topic != nullptr ? topic->partitions : 1,
+                                   topic != nullptr && topic->partitions != 1 ? "s" : ""));
     out.plan.push_back(needed.empty() ? "decode nothing of the record" : "decode " + needed);
     if (topic != nullptr && !topic->contract.empty()) {
       std::string rules;
@@ -433,7 +460,8 @@ class Compiler {
       out.plan.push_back("check the contract: " + rules);
     }
     if (planned.has_where) out.plan.push_back("filter by WHERE");
-    out.plan.push_back(fmt::format("project {} column{}{}", out.output.fields.size(), out.output.fields.size() == 1 ? "" : "s", planned.has_unnest ? ", several rows a record (UNNEST)" : ""));
+    out.plan.push_back(fmt::format("project {} column{}{}", out.output.fields.size(), out.output.fields.size() == 1 ? "" : "s",
+                                   planned.has_unnest ? ", several rows a record (UNNEST)" : ""));
     if (query.into_table) {
       const project::Table* table = project::find(project_.tables, query.into);
       std::string key;
@@ -457,7 +485,8 @@ class Compiler {
 }  // namespace
 
 bool Compiled::has_errors() const {
-  return std::any_of(faults.begin(), faults.end(), [](const project::Fault& fault) { return fault.severity == project::Severity::kError; });
+  return std::any_of(faults.begin(), faults.end(),
+                     [](const project::Fault& fault) { return fault.severity == project::Severity::kError; });
 }
 
 Compiled compile(const project::Project& project, port::SqlEngine& engine, const std::map<std::string, KnownTopic>& known) {

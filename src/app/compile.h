@@ -34,8 +34,8 @@ struct CompiledQuery {
   /// False while the topic has no schema: everything below is empty then.
   bool ready = false;
   stream::PipelineSpec spec;
-  model::Schema output;            // the columns that reach the sink
-  std::vector<std::string> plan;   // its stages in words, for `explain`
+  model::Schema output;           // the columns that reach the sink
+  std::vector<std::string> plan;  // its stages in words, for `explain`
 };
 
 struct Compiled {

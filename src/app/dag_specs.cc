@@ -19,7 +19,9 @@ Instant in_zone(const project::WrittenTime& time, const dag::Zone& zone) {
 struct KindOf {
   const project::Project& project;
 
-  dag::TaskKind operator()(const project::IngestTask& task) const { return dag::IngestTask{task.source.name, task.length.value_or(Duration(0))}; }
+  dag::TaskKind operator()(const project::IngestTask& task) const {
+    return dag::IngestTask{task.source.name, task.length.value_or(Duration(0))};
+  }
   dag::TaskKind operator()(const project::SqlTask& task) const { return dag::SqlTask{task.sql.text}; }
   dag::TaskKind operator()(const project::CheckTask& task) const { return dag::CheckTask{task.sql.text}; }
   dag::TaskKind operator()(const project::WaitTask& task) const { return dag::WaitForTask{task.query.name}; }
@@ -41,7 +43,8 @@ dag::TaskSpec task_spec(const project::Project& project, const project::Task& ta
   spec.retries = static_cast<int>(task.retries);
   spec.retry_delay = task.retry_delay;
   spec.timeout = task.timeout;
-  if (const auto* wait = std::get_if<project::WaitTask>(&task.does); wait != nullptr && wait->timeout) spec.timeout = wait->timeout;
+  if (const auto* wait = std::get_if<project::WaitTask>(&task.does); wait != nullptr && wait->timeout)
+    spec.timeout = wait->timeout;
   return spec;
 }
 
@@ -63,7 +66,8 @@ std::vector<dag::DagSpec> dag_specs(const project::Project& project, project::Fa
     if (dag.schedule) {
       auto schedule = dag::parse_schedule(*dag.schedule);
       if (!schedule) {
-        faults.add(dag.schedule_location, schedule.error().code == Errc::kUnimplemented ? "not-yet" : "bad-cron", schedule.error().message, schedule.error().hint);
+        faults.add(dag.schedule_location, schedule.error().code == Errc::kUnimplemented ? "not-yet" : "bad-cron",
+                   schedule.error().message, schedule.error().hint);
         continue;
       }
       spec.schedule = std::move(*schedule);

@@ -20,7 +20,9 @@ Result<std::unique_ptr<DataDir>> DataDir::open(env::Env env, const std::string& 
   std::unique_ptr<DataDir> dir(new DataDir(env, path, read_only));
   if (read_only) {
     TRY(bool there, env.files.exists(store_path(path)));
-    if (!there) return fail(Errc::kNotFound, fmt::format("there is no data in {}", path), "start a pipeline there with `millrace run FILE --data DIR`, or name another directory with --data");
+    if (!there)
+      return fail(Errc::kNotFound, fmt::format("there is no data in {}", path),
+                  "start a pipeline there with `millrace run FILE --data DIR`, or name another directory with --data");
   } else {
     TRY_DO(env.files.create_directories(path));
     auto lock = env::DataLock::acquire(path);
@@ -30,7 +32,9 @@ Result<std::unique_ptr<DataDir>> DataDir::open(env::Env env, const std::string& 
   store::Options options;
   options.path = store_path(path);
   options.read_only = read_only;
-  options.row_is_dead = [&clock = env.clock](std::string_view, std::string_view value) { return table::row_is_dead(value, clock.now()); };
+  options.row_is_dead = [&clock = env.clock](std::string_view, std::string_view value) {
+    return table::row_is_dead(value, clock.now());
+  };
   TRY(dir->store_, store::Store::open(options));
   log::Options log_options;
   log_options.read_only = read_only;

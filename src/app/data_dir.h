@@ -13,8 +13,8 @@ namespace millrace::app {
 
 /// Everything durable of one data directory but the scheduler's state: lock, store, topics, tables (architecture, section 6).
 ///
-/// Opening recovers whatever a crash left. Errors: kUnavailable (another process holds the directory), kFailedPrecondition (a newer version
-/// wrote it), kCorruption naming the file, kIo.
+/// Opening recovers whatever a crash left. Errors: kUnavailable (another process holds the directory), kFailedPrecondition (a
+/// newer version wrote it), kCorruption naming the file, kIo.
 class DataDir {
  public:
   /// `read_only` takes no lock and changes nothing; kNotFound when there is no such directory.

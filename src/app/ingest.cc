@@ -110,7 +110,8 @@ Status Ingest::poll_for(Duration length, std::stop_token stop) {
     if (!connect::http::HttpPoller::real_wait()(std::min(next, left), stop)) return fail(Errc::kCancelled, "stopped");
   } while (env_.clock.monotonic() < until);
   IngestCounts after = counts();
-  if (after.records == before.records && after.failed_polls != before.failed_polls) return fail(Errc::kUnavailable, after.last_error);
+  if (after.records == before.records && after.failed_polls != before.failed_polls)
+    return fail(Errc::kUnavailable, after.last_error);
   return {};
 }
 

@@ -18,8 +18,8 @@ namespace millrace::app {
 struct IngestCounts {
   uint64_t polls = 0;
   uint64_t failed_polls = 0;
-  uint64_t records = 0;   // appended, durable
-  uint64_t refused = 0;   // the API gave them, the topic did not take them (disk full)
+  uint64_t records = 0;  // appended, durable
+  uint64_t refused = 0;  // the API gave them, the topic did not take them (disk full)
   std::string last_error;
 };
 

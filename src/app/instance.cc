@@ -16,7 +16,8 @@ Result<std::unique_ptr<Instance>> Instance::open(env::Env env, Options options) 
   const std::string& data = instance->options_.data;
   TRY(instance->data_, DataDir::open(env, data, instance->options_.read_only));
   TRY(instance->shell_engine_, sql::DuckEngine::open({.memory_bytes_max = instance->options_.statement_memory_bytes}));
-  instance->catalog_ = std::make_unique<DataCatalog>(*instance->data_, [self = instance.get()](const std::string& topic) { return self->topic_schema(topic); });
+  instance->catalog_ = std::make_unique<DataCatalog>(
+      *instance->data_, [self = instance.get()](const std::string& topic) { return self->topic_schema(topic); });
   TRY(bool has_metadata, env.files.exists(metadata_path(data)));
   if (has_metadata || !instance->options_.read_only) {
     TRY(instance->metadata_, connect::sqlite::open_metadata_store(metadata_path(data)));
@@ -55,7 +56,8 @@ std::vector<std::string> Instance::not_ready() {
   for (const auto& [name, part] : queries_) {
     if (part.runner == nullptr) continue;
     stream::QueryStatus status = part.runner->status();
-    if (status.state == stream::QueryState::kFailed) reasons.push_back(fmt::format("query {} has failed: {}", name, status.reason));
+    if (status.state == stream::QueryState::kFailed)
+      reasons.push_back(fmt::format("query {} has failed: {}", name, status.reason));
   }
   if (scheduler_ != nullptr) {
     if (Status health = scheduler_->health(); !health) reasons.push_back("the scheduler has stopped: " + health.error().message);
@@ -70,7 +72,8 @@ std::vector<SourceView> Instance::sources() {
   return views;
 }
 
-// ---- queries -------------------------------------------------------------------------------------------------------------------
+// ---- queries
+// -------------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -80,7 +83,9 @@ std::vector<model::Offset> ends_of(log::Topic& topic) {
   return ends;
 }
 
-Error no_query(std::string_view name) { return {Errc::kNotFound, fmt::format("there is no query '{}'", name), "`millrace query list` shows them"}; }
+Error no_query(std::string_view name) {
+  return {Errc::kNotFound, fmt::format("there is no query '{}'", name), "`millrace query list` shows them"};
+}
 
 }  // namespace
 
@@ -135,7 +140,8 @@ Status Instance::reset_query(std::string_view name, const std::vector<model::Off
   auto found = queries_.find(name);
   if (found == queries_.end()) return fail(no_query(name));
   QueryPart& part = found->second;
-  if (!part.compiled.ready) return fail(Errc::kFailedPrecondition, fmt::format("query {} has not started: {}", name, part.waiting));
+  if (!part.compiled.ready)
+    return fail(Errc::kFailedPrecondition, fmt::format("query {} has not started: {}", name, part.waiting));
   auto topic = data_->log().find(part.compiled.topic);
   if (topic == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", part.compiled.topic));
   stream::Position before;
@@ -181,11 +187,17 @@ Result<stream::Pipeline::ReplayReport> Instance::replay(std::string_view name, s
 Status Instance::check_unused_topic(std::string_view topic) {
   MutexLock lock(mutex_);
   for (const auto& [name, part] : queries_) {
-    if (part.compiled.topic == topic) return fail(Errc::kFailedPrecondition, fmt::format("query {} reads topic {}", name, topic), "take the query out of the pipeline first");
-    if (!part.compiled.into_table && part.compiled.into == topic) return fail(Errc::kFailedPrecondition, fmt::format("query {} writes topic {}", name, topic), "take the query out of the pipeline first");
+    if (part.compiled.topic == topic)
+      return fail(Errc::kFailedPrecondition, fmt::format("query {} reads topic {}", name, topic),
+                  "take the query out of the pipeline first");
+    if (!part.compiled.into_table && part.compiled.into == topic)
+      return fail(Errc::kFailedPrecondition, fmt::format("query {} writes topic {}", name, topic),
+                  "take the query out of the pipeline first");
   }
   for (const auto& [name, source] : sources_) {
-    if (source->topic() == topic) return fail(Errc::kFailedPrecondition, fmt::format("source {} writes topic {}", name, topic), "take the source out of the pipeline first");
+    if (source->topic() == topic)
+      return fail(Errc::kFailedPrecondition, fmt::format("source {} writes topic {}", name, topic),
+                  "take the source out of the pipeline first");
   }
   return {};
 }
@@ -194,7 +206,8 @@ Status Instance::check_unused_table(std::string_view table) {
   MutexLock lock(mutex_);
   for (const auto& [name, part] : queries_) {
     if (part.compiled.into_table && model::same_name(part.compiled.into, table)) {
-      return fail(Errc::kFailedPrecondition, fmt::format("query {} writes table {}", name, table), "take the query out of the pipeline first, or truncate the table");
+      return fail(Errc::kFailedPrecondition, fmt::format("query {} writes table {}", name, table),
+                  "take the query out of the pipeline first, or truncate the table");
     }
   }
   return {};
@@ -207,7 +220,8 @@ Status Instance::wait_for_query(std::string_view name, std::optional<Duration> t
     MutexLock lock(mutex_);
     auto part = queries_.find(name);
     if (part == queries_.end()) return fail(no_query(name));
-    if (part->second.runner == nullptr) return fail(Errc::kFailedPrecondition, fmt::format("query {} is not running: {}", name, part->second.waiting));
+    if (part->second.runner == nullptr)
+      return fail(Errc::kFailedPrecondition, fmt::format("query {} is not running: {}", name, part->second.waiting));
     runner = part->second.runner;
     auto topic = data_->log().find(part->second.compiled.topic);
     if (topic == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", part->second.compiled.topic));
@@ -216,7 +230,8 @@ Status Instance::wait_for_query(std::string_view name, std::optional<Duration> t
   if (runner->wait_for(ends, timeout.value_or(std::chrono::hours(24 * 365)), [&] { return stop.stop_requested(); })) return {};
   stream::QueryStatus status = runner->status();
   if (status.state == stream::QueryState::kFailed) return fail(Errc::kFailedPrecondition, status.reason);
-  return fail(stop.stop_requested() ? Errc::kCancelled : Errc::kDeadlineExceeded, fmt::format("query {} has not caught up", name));
+  return fail(stop.stop_requested() ? Errc::kCancelled : Errc::kDeadlineExceeded,
+              fmt::format("query {} has not caught up", name));
 }
 
 Status Instance::ingest(std::string_view name, Duration length, std::stop_token stop) {
@@ -230,7 +245,8 @@ Status Instance::ingest(std::string_view name, Duration length, std::stop_token 
   return source->poll_for(length, stop);
 }
 
-// ---- the end -------------------------------------------------------------------------------------------------------------------
+// ---- the end
+// -------------------------------------------------------------------------------------------------------------------
 
 void Instance::stop_inputs() {
   // Without the lock: a task that ends asks this instance for what it did.

@@ -42,7 +42,8 @@ struct SourceView {
 
 /// One data directory with, unless it is read-only, the pipeline that runs on it: topics, queries, sources, scheduler.
 ///
-/// **Threading**: every method from any thread. Parts are handed out as shared pointers, so that one which is replaced meanwhile ends in peace.
+/// **Threading**: every method from any thread. Parts are handed out as shared pointers, so that one which is replaced meanwhile
+/// ends in peace.
 /// **Lifetime**: stop() in reverse order of start; the destructor calls it.
 class Instance {
  public:
@@ -55,8 +56,8 @@ class Instance {
   static Result<std::unique_ptr<Instance>> open(env::Env env, Options options);
   ~Instance();
 
-  /// Compiles the pipeline and starts its parts. Faults of the file are returned and nothing is started then; an Error is one of the data
-  /// directory: a table or topic that is there and does not fit.
+  /// Compiles the pipeline and starts its parts. Faults of the file are returned and nothing is started then; an Error is one of
+  /// the data directory: a table or topic that is there and does not fit.
   Result<std::vector<project::Fault>> start(project::Project project);
   /// Changes a running pipeline: what can change live does. Faults or refused changes leave everything as it was.
   struct Applied {

@@ -43,7 +43,8 @@ log::TopicSettings settings_of(const project::Topic& topic, const std::optional<
   settings.partitions = static_cast<int32_t>(topic.partitions);
   settings.sync = sync_of(topic.sync);
   settings.compression = compression_of(topic.compression);
-  if (topic.retention.time) settings.retention_ms = std::chrono::duration_cast<std::chrono::milliseconds>(*topic.retention.time).count();
+  if (topic.retention.time)
+    settings.retention_ms = std::chrono::duration_cast<std::chrono::milliseconds>(*topic.retention.time).count();
   if (topic.retention.bytes) settings.retention_bytes = static_cast<uint64_t>(*topic.retention.bytes);
   if (schema) settings.schema = model::encode_schema(*schema);
   settings.owner = topic.written_by_query;
@@ -51,13 +52,15 @@ log::TopicSettings settings_of(const project::Topic& topic, const std::optional<
 }
 
 bool has_refusal(const std::vector<project::Change>& changes) {
-  return std::any_of(changes.begin(), changes.end(), [](const project::Change& change) { return change.verdict == project::Change::Verdict::kRefused; });
+  return std::any_of(changes.begin(), changes.end(),
+                     [](const project::Change& change) { return change.verdict == project::Change::Verdict::kRefused; });
 }
 
 /// The values of a JSON object by dotted path, for templates in tasks.
 void flatten(const format::Json& json, const std::string& prefix, std::map<std::string, std::string>& out) {
   if (const format::Json::Object* object = json.as_object()) {
-    for (const format::Json::Member& member : *object) flatten(member.value, prefix.empty() ? member.name : prefix + "." + member.name, out);
+    for (const format::Json::Member& member : *object)
+      flatten(member.value, prefix.empty() ? member.name : prefix + "." + member.name, out);
   } else {
     out[prefix] = json.as_string() != nullptr ? *json.as_string() : to_json(json);
   }
@@ -109,7 +112,8 @@ Status Instance::declare_topics(const project::Project& project, const Compiled&
     }
     if (topic->partition_count() != settings.partitions) {
       return fail(Errc::kFailedPrecondition,
-                  fmt::format("topic {} has {} partitions in {}, the file says {}", one.name, topic->partition_count(), data_->path(), settings.partitions),
+                  fmt::format("topic {} has {} partitions in {}, the file says {}", one.name, topic->partition_count(),
+                              data_->path(), settings.partitions),
                   "the number of partitions is fixed for a topic's life: change the file back, or delete the topic");
     }
     if (settings != topic->settings()) TRY_DO(data_->log().alter(one.name, settings));
@@ -143,7 +147,8 @@ Status Instance::seed_table(const project::Table& table) {
   table::TableWriter writer(stored);
   TRY(auto report, writer.add(rows, {versions, timestamps, {}}, now));
   if (!report.faults.empty()) {
-    return fail(Errc::kInvalidArgument, fmt::format("{}: row {}: {}", *table.seed, report.faults[0].row + 1, report.faults[0].message));
+    return fail(Errc::kInvalidArgument,
+                fmt::format("{}: row {}: {}", *table.seed, report.faults[0].row + 1, report.faults[0].message));
   }
   store::Batch batch;
   writer.add_to(batch);
@@ -188,7 +193,8 @@ Result<stream::Position> Instance::load_position(const CompiledQuery& compiled, 
   if (bytes) {
     TRY(position, stream::decode_position(*bytes));
     if (position.topic_id != topic.id()) {
-      return fail(Errc::kFailedPrecondition, fmt::format("topic {} was deleted and made again since query {} read it", topic.name(), compiled.name),
+      return fail(Errc::kFailedPrecondition,
+                  fmt::format("topic {} was deleted and made again since query {} read it", topic.name(), compiled.name),
                   fmt::format("start on the new topic with `millrace query reset {} --from earliest`", compiled.name));
     }
   }
@@ -201,7 +207,9 @@ Result<stream::Position> Instance::load_position(const CompiledQuery& compiled, 
     }
     // Offsets that were committed are never given out again, even if a weaker sync mode has lost their records.
     TRY(int64_t lost, partition.advance_to(position.partitions[static_cast<size_t>(p)].next));
-    if (lost > 0) log_error("app", fmt::format("topic {} partition {} lost {} records that were not synced; query {} had processed them", topic.name(), p, lost, compiled.name));
+    if (lost > 0)
+      log_error("app", fmt::format("topic {} partition {} lost {} records that were not synced; query {} had processed them",
+                                   topic.name(), p, lost, compiled.name));
   }
   return position;
 }
@@ -221,7 +229,8 @@ Result<std::shared_ptr<stream::Runner>> Instance::make_runner(const CompiledQuer
     parts.sink = std::make_unique<connect::embedded::TopicSink>(into, compiled.name);
   }
   parts.source = std::make_unique<connect::embedded::TopicSource>(topic);
-  TRY(parts.pipeline, stream::Pipeline::create(compiled.spec, {*stream_engine_, *parts.sink, data_->store()}, std::move(position)));
+  TRY(parts.pipeline,
+      stream::Pipeline::create(compiled.spec, {*stream_engine_, *parts.sink, data_->store()}, std::move(position)));
   return std::make_shared<stream::Runner>(std::move(parts), env().clock, paused);
 }
 
@@ -263,7 +272,8 @@ Result<Instance::Applied> Instance::apply(project::Project project) {
     TRY(applied.changes, changes_to(project, found));
     if (has_refusal(applied.changes)) return applied;
     TRY_DO(replace_parts(project, found));
-    bool dags_changed = std::any_of(applied.changes.begin(), applied.changes.end(), [](const project::Change& change) { return change.what.starts_with("dag "); });
+    bool dags_changed = std::any_of(applied.changes.begin(), applied.changes.end(),
+                                    [](const project::Change& change) { return change.what.starts_with("dag "); });
     if (dags_changed) ended = std::move(scheduler_);
     project_ = std::move(project);
     applied.done = true;
@@ -287,9 +297,11 @@ Result<std::vector<project::Change>> Instance::changes_to(const project::Project
   for (const project::Topic& topic : project.topics) {
     auto now = data_->log().find(topic.name);
     if (now == nullptr || now->partition_count() == topic.partitions) continue;
-    std::erase_if(changes, [&](const project::Change& change) { return change.what.starts_with("topic " + topic.name + ": partitions"); });
-    changes.push_back({fmt::format("topic {}: partitions {} -> {}", topic.name, now->partition_count(), topic.partitions), project::Change::Verdict::kRefused,
-                       "the number of partitions is fixed for a topic's life", topic.location});
+    std::erase_if(changes,
+                  [&](const project::Change& change) { return change.what.starts_with("topic " + topic.name + ": partitions"); });
+    changes.push_back({fmt::format("topic {}: partitions {} -> {}", topic.name, now->partition_count(), topic.partitions),
+                       project::Change::Verdict::kRefused, "the number of partitions is fixed for a topic's life",
+                       topic.location});
   }
   // Columns that come from a query are not in the file, so the tables that are there have a say of their own.
   for (const table::TableDef& def : found.tables) {
@@ -302,8 +314,8 @@ Result<std::vector<project::Change>> Instance::changes_to(const project::Project
   return changes;
 }
 
-/// Queries stop between two epochs and go on from their position with what the file says now. What can fail for the data's sake comes first,
-/// while the old parts still run.
+/// Queries stop between two epochs and go on from their position with what the file says now. What can fail for the data's sake
+/// comes first, while the old parts still run.
 Status Instance::replace_parts(const project::Project& project, const Compiled& found) {
   TRY_DO(declare_topics(project, found));
   Compiled compiled = compile(project, *stream_engine_, known_topics());

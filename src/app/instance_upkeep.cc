@@ -52,11 +52,12 @@ void Instance::enforce_retention() {
     log_warn("app", "retention waits: " + synced.error().message);
     return;
   }
-  auto freed = data_->log().enforce_retention(env().clock.now(), [&](const model::TopicId& id, model::Partition partition) -> std::optional<model::Offset> {
-    auto found = floors.find(id);
-    if (found == floors.end() || static_cast<size_t>(partition.value) >= found->second.size()) return std::nullopt;
-    return found->second[static_cast<size_t>(partition.value)];
-  });
+  auto freed = data_->log().enforce_retention(
+      env().clock.now(), [&](const model::TopicId& id, model::Partition partition) -> std::optional<model::Offset> {
+        auto found = floors.find(id);
+        if (found == floors.end() || static_cast<size_t>(partition.value) >= found->second.size()) return std::nullopt;
+        return found->second[static_cast<size_t>(partition.value)];
+      });
   if (!freed) log_warn("app", "retention: " + freed.error().message);
   if (freed && *freed > 0) log_info("app", fmt::format("retention freed {} bytes", *freed));
 }
@@ -129,7 +130,8 @@ void Instance::start_waiting_queries() {
     start_query(part->first, part->second);
   }
   for (auto& [name, part] : queries_) {
-    bool compiled_now = std::any_of(compiled.queries.begin(), compiled.queries.end(), [&](const CompiledQuery& query) { return query.name == name; });
+    bool compiled_now = std::any_of(compiled.queries.begin(), compiled.queries.end(),
+                                    [&](const CompiledQuery& query) { return query.name == name; });
     if (part.runner != nullptr || compiled_now || part.compiled.ready) continue;
     part.failed = true;
     part.waiting = "its SQL does not fit the schema that was inferred; `millrace check` shows where";

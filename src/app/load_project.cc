@@ -29,12 +29,16 @@ std::string guarantee(const project::Project& project, const CompiledQuery& quer
   std::string text = "exactly-once from the topic on: rows, position and counts are one commit";
   for (const project::Source& source : project.sources) {
     if (source.into == query.topic) {
-      text += fmt::format("; weakest link: source {} (an HTTP API cannot be read again, so what it answered before an answer was durable is asked for anew)", source.name);
+      text += fmt::format(
+          "; weakest link: source {} (an HTTP API cannot be read again, so what it answered before an answer was durable is "
+          "asked for anew)",
+          source.name);
     }
   }
   const project::Topic* topic = project::find(project.topics, query.topic);
   if (topic != nullptr && topic->sync != project::Sync::kAlways) {
-    text += fmt::format("; weakest link: topic {} acknowledges before the disk has the records (sync: {})", topic->name, topic->sync == project::Sync::kInterval ? "interval" : "never");
+    text += fmt::format("; weakest link: topic {} acknowledges before the disk has the records (sync: {})", topic->name,
+                        topic->sync == project::Sync::kInterval ? "interval" : "never");
   }
   return text;
 }
@@ -48,12 +52,19 @@ void explain(const project::Project& project, const Compiled& compiled, Checked&
       out.explanation.push_back("  " + stage);
       stages.push(stage);
     }
-    if (!query.ready) out.explanation.push_back(fmt::format("  waits: topic {} has no schema; it is inferred from its first records", query.topic));
+    if (!query.ready)
+      out.explanation.push_back(
+          fmt::format("  waits: topic {} has no schema; it is inferred from its first records", query.topic));
     std::string promise = guarantee(project, query);
     out.explanation.push_back("  state: none (each record by itself)");
     out.explanation.push_back("  guarantee: " + promise);
     Json json = Json::object();
-    json.set("query", query.name).set("topic", query.topic).set("into", query.into).set("stages", std::move(stages)).set("state", "none").set("guarantee", promise);
+    json.set("query", query.name)
+        .set("topic", query.topic)
+        .set("into", query.into)
+        .set("stages", std::move(stages))
+        .set("state", "none")
+        .set("guarantee", promise);
     out.explanation_json.push(std::move(json));
   }
 }
@@ -118,7 +129,8 @@ Result<Checked> check_project(env::Env env, const std::string& file, const std::
   checked.faults.insert(checked.faults.end(), compiled.faults.begin(), compiled.faults.end());
   checked.faults.insert(checked.faults.end(), of_dags.begin(), of_dags.end());
   std::sort(checked.faults.begin(), checked.faults.end());
-  bool errors = std::any_of(checked.faults.begin(), checked.faults.end(), [](const project::Fault& fault) { return fault.severity == project::Severity::kError; });
+  bool errors = std::any_of(checked.faults.begin(), checked.faults.end(),
+                            [](const project::Fault& fault) { return fault.severity == project::Severity::kError; });
   explain(*loaded.project, compiled, checked);
   if (!errors) checked.project = std::move(loaded.project);
   return checked;

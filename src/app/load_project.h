@@ -13,8 +13,8 @@ project::LoadResult load_project(env::Env env, const std::string& file, const st
 /// Several files as one project; a name may stand in one of them only. Each file is sound by itself.
 project::LoadResult load_projects(env::Env env, const std::vector<std::string>& files, const std::string& profile);
 
-/// A project and everything that is wrong with it: what the file says, and what only the SQL engine and the scheduler's rules can tell.
-/// Touches no data. `project` is set only when no fault is an error.
+/// A project and everything that is wrong with it: what the file says, and what only the SQL engine and the scheduler's rules can
+/// tell. Touches no data. `project` is set only when no fault is an error.
 struct Checked {
   std::optional<project::Project> project;
   std::vector<project::Fault> faults;

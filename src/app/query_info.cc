@@ -12,12 +12,15 @@ std::string key_of(std::string_view name) { return std::string(kPrefix) + std::s
 
 Result<QueryInfo> parse(std::string_view name, std::string_view text) {
   TRY(format::Json json, format::parse_json(text));
-  return QueryInfo{std::string(name), json.string_or("topic", ""), json.string_or("into", ""), json.bool_or("into_table", false), json.bool_or("paused", false)};
+  return QueryInfo{std::string(name), json.string_or("topic", ""), json.string_or("into", ""), json.bool_or("into_table", false),
+                   json.bool_or("paused", false)};
 }
 
 }  // namespace
 
-QueryInfo info_of(const CompiledQuery& query, bool paused) { return {query.name, query.topic, query.into, query.into_table, paused}; }
+QueryInfo info_of(const CompiledQuery& query, bool paused) {
+  return {query.name, query.topic, query.into, query.into_table, paused};
+}
 
 Status store_query_info(store::Store& store, const QueryInfo& info) {
   TRY(auto now, load_query_info(store, info.name));
@@ -62,7 +65,8 @@ uint64_t records_behind(log::Log& log, const std::string& topic_name, const stre
   uint64_t behind = 0;
   for (int32_t p = 0; p < topic->partition_count(); ++p) {
     log::PartitionLog& partition = topic->partition(model::Partition(p));
-    model::Offset next = static_cast<size_t>(p) < position.partitions.size() ? position.partitions[static_cast<size_t>(p)].next : partition.start_offset();
+    model::Offset next = static_cast<size_t>(p) < position.partitions.size() ? position.partitions[static_cast<size_t>(p)].next
+                                                                             : partition.start_offset();
     model::Offset end = partition.end_offset();
     if (end > next) behind += static_cast<uint64_t>(end - next);
   }

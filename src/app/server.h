@@ -8,8 +8,8 @@
 
 namespace millrace::app {
 
-/// The API of an instance on a socket, and `<data>/server.json` that tells the command line where: `{pid, url, token_file}`. The token is
-/// made anew at each start, in a file that only its owner can read.
+/// The API of an instance on a socket, and `<data>/server.json` that tells the command line where: `{pid, url, token_file}`. The
+/// token is made anew at each start, in a file that only its owner can read.
 class Server {
  public:
   struct Options {

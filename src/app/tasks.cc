@@ -12,7 +12,9 @@ using Kind = dag::Outcome::Kind;
 
 dag::Outcome success(std::string message) { return {Kind::kSuccess, std::move(message), {}}; }
 dag::Outcome failure(std::string message) { return {Kind::kFailed, std::move(message), {}}; }
-dag::Outcome failure(const Error& error) { return failure(error.hint.empty() ? error.message : error.message + "; " + error.hint); }
+dag::Outcome failure(const Error& error) {
+  return failure(error.hint.empty() ? error.message : error.message + "; " + error.hint);
+}
 
 struct Runner {
   Instance& instance;
@@ -25,8 +27,8 @@ struct Runner {
     auto before = counts_of(task.source);
     Status done = instance.ingest(task.source, task.for_time, stop);
     auto after = counts_of(task.source);
-    std::string report = fmt::format("{} records in {} polls, {} of them failed", after.records - before.records, after.polls - before.polls,
-                                     after.failed_polls - before.failed_polls);
+    std::string report = fmt::format("{} records in {} polls, {} of them failed", after.records - before.records,
+                                     after.polls - before.polls, after.failed_polls - before.failed_polls);
     log.line(report);
     if (after.failed_polls != before.failed_polls) log.line("last failure: " + after.last_error);
     return done ? success(report) : failure(done.error());
@@ -88,10 +90,11 @@ struct Runner {
   }
 
   Status execute(const std::string& sql, const std::function<Status(const model::ColumnBatch&)>& on_batch) const {
-    return instance.shell_engine().execute(sql, instance.catalog(), {instance.options().statement_time_max}, [&](const model::ColumnBatch& batch) -> Status {
-      if (stop.stop_requested()) return fail(Errc::kCancelled, "stopped");
-      return on_batch(batch);
-    });
+    return instance.shell_engine().execute(sql, instance.catalog(), {instance.options().statement_time_max},
+                                           [&](const model::ColumnBatch& batch) -> Status {
+                                             if (stop.stop_requested()) return fail(Errc::kCancelled, "stopped");
+                                             return on_batch(batch);
+                                           });
   }
 };
 

@@ -53,15 +53,19 @@ void verify_positions(DataDir& data, VerifyReport& report) {
     }
     const stream::Balance& balance = position->balance;
     if (balance.in != balance.accounted()) {
-      report.damage.push_back({store_path(data.path()), 0, fmt::format("query {}: its counts do not add up: {} in, {} accounted for", query.name, balance.in, balance.accounted())});
+      report.damage.push_back({store_path(data.path()), 0,
+                               fmt::format("query {}: its counts do not add up: {} in, {} accounted for", query.name, balance.in,
+                                           balance.accounted())});
     }
     auto topic = data.log().find(query.topic);
     if (topic == nullptr || topic->id() != position->topic_id) continue;
     for (size_t p = 0; p < position->partitions.size() && p < static_cast<size_t>(topic->partition_count()); ++p) {
       log::PartitionLog& partition = topic->partition(model::Partition(static_cast<int32_t>(p)));
       if (position->partitions[p].next > partition.log_end_offset() && topic->settings().sync == log::SyncMode::kAlways) {
-        report.damage.push_back({log_path(data.path()), 0, fmt::format("{}-{} ends at offset {}, but query {} has committed {}: records are lost", topic->name(), p,
-                                                                       partition.log_end_offset().value, query.name, position->partitions[p].next.value)});
+        report.damage.push_back(
+            {log_path(data.path()), 0,
+             fmt::format("{}-{} ends at offset {}, but query {} has committed {}: records are lost", topic->name(), p,
+                         partition.log_end_offset().value, query.name, position->partitions[p].next.value)});
       }
     }
   }
@@ -96,7 +100,8 @@ Result<VerifyReport> verify(env::Env env, const std::string& path) {
   verify_positions(**data, report);
   if (auto exists = env.files.exists(metadata_path(path)); exists && *exists) {
     ++report.files;
-    if (Status sound = connect::sqlite::verify_metadata_store(metadata_path(path)); !sound) report.damage.push_back({metadata_path(path), 0, sound.error().message});
+    if (Status sound = connect::sqlite::verify_metadata_store(metadata_path(path)); !sound)
+      report.damage.push_back({metadata_path(path), 0, sound.error().message});
   }
   report.bytes += (*data)->store().bytes_on_disk();
   return report;

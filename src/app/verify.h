@@ -20,9 +20,9 @@ struct VerifyReport {
   uint64_t bytes = 0;
 };
 
-/// Reads everything in a data directory at rest and checks it: segments and indexes of the log, every block of the store, that rows,
-/// positions and dead letters can be decoded, that positions lie within their topics, the scheduler's database. Changes nothing.
-/// Errors: kUnavailable (a process uses the directory), kNotFound.
+/// Reads everything in a data directory at rest and checks it: segments and indexes of the log, every block of the store, that
+/// rows, positions and dead letters can be decoded, that positions lie within their topics, the scheduler's database. Changes
+/// nothing. Errors: kUnavailable (a process uses the directory), kNotFound.
 Result<VerifyReport> verify(env::Env env, const std::string& data);
 
 }  // namespace millrace::app

@@ -8,7 +8,8 @@ namespace millrace {
 namespace {
 
 TEST(Time, InstantsRoundTrip) {
-  for (std::string_view text : {"2026-11-21T04:03:31Z", "1969-12-31T23:59:59.999999Z", "2038-01-19T03:14:08Z", "0001-01-01T00:00:00Z", "2026-02-28T12:00:00.120Z"}) {
+  for (std::string_view text : {"2026-11-21T04:03:31Z", "1969-12-31T23:59:59.999999Z", "2038-01-19T03:14:08Z",
+                                "0001-01-01T00:00:00Z", "2026-02-28T12:00:00.120Z"}) {
     auto parsed = parse_instant(text);
     ASSERT_TRUE(parsed) << text;
     EXPECT_EQ(format_instant(*parsed), text);
@@ -22,7 +23,8 @@ TEST(Time, ZonesAreSubtracted) {
 }
 
 TEST(Time, RefusesWhatIsNoTime) {
-  for (std::string_view text : {"", "2026", "2026-13-01", "2026-02-30", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00Zx", "-026-01-01", "2026-01-01T00:00:00+99:00"}) {
+  for (std::string_view text : {"", "2026", "2026-13-01", "2026-02-30", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00.Z",
+                                "2026-01-01T00:00:00Zx", "-026-01-01", "2026-01-01T00:00:00+99:00"}) {
     EXPECT_FALSE(parse_instant(text)) << text;
   }
 }
@@ -33,7 +35,8 @@ TEST(Time, Durations) {
   EXPECT_EQ(*parse_duration("2w"), std::chrono::hours(24 * 14));
   EXPECT_EQ(format_duration(std::chrono::seconds(90)), "1m30s");
   EXPECT_EQ(format_duration(Duration(0)), "0s");
-  for (std::string_view text : {"", "5", "s", "-5s", "5 s", "5x", "99999999999999999999d", "9999999999d"}) EXPECT_FALSE(parse_duration(text)) << text;
+  for (std::string_view text : {"", "5", "s", "-5s", "5 s", "5x", "99999999999999999999d", "9999999999d"})
+    EXPECT_FALSE(parse_duration(text)) << text;
 }
 
 TEST(Bytes, VarintsRoundTripAndStopAtTheEnd) {
@@ -73,7 +76,8 @@ TEST(Bytes, Base64AndHex) {
 
 TEST(Bytes, Utf8) {
   EXPECT_TRUE(is_utf8("añ€😀"));
-  for (std::string_view bad : {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "\xff"}) EXPECT_FALSE(is_utf8(bad));
+  for (std::string_view bad : {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "\xff"})
+    EXPECT_FALSE(is_utf8(bad));
 }
 
 TEST(Uuid, ParsesEveryUsualForm) {
@@ -81,7 +85,8 @@ TEST(Uuid, ParsesEveryUsualForm) {
   EXPECT_EQ(format_uuid(uuid), "123e4567-e89b-12d3-a456-426614174000");
   EXPECT_EQ(*parse_uuid("123E4567E89B12D3A456426614174000"), uuid);
   EXPECT_EQ(*parse_uuid("{123e4567-e89b-12d3-a456-426614174000}"), uuid);
-  for (std::string_view bad : {"", "123e4567", "123e4567-e89b-12d3-a456-42661417400g", "123e4567ae89b-12d3-a456-426614174000"}) EXPECT_FALSE(parse_uuid(bad)) << bad;
+  for (std::string_view bad : {"", "123e4567", "123e4567-e89b-12d3-a456-42661417400g", "123e4567ae89b-12d3-a456-426614174000"})
+    EXPECT_FALSE(parse_uuid(bad)) << bad;
 }
 
 }  // namespace

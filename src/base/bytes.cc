@@ -124,7 +124,9 @@ bool is_utf8(std::string_view bytes) {
       if (!continues(i + 1, b == 0xe0 ? 0xa0 : 0x80, b == 0xed ? 0x9f : 0xbf) || !continues(i + 2, 0x80, 0xbf)) return false;
       i += 3;
     } else if (b >= 0xf0 && b <= 0xf4) {
-      if (!continues(i + 1, b == 0xf0 ? 0x90 : 0x80, b == 0xf4 ? 0x8f : 0xbf) || !continues(i + 2, 0x80, 0xbf) || !continues(i + 3, 0x80, 0xbf)) return false;
+      if (!continues(i + 1, b == 0xf0 ? 0x90 : 0x80, b == 0xf4 ? 0x8f : 0xbf) || !continues(i + 2, 0x80, 0xbf) ||
+          !continues(i + 3, 0x80, 0xbf))
+        return false;
       i += 4;
     } else {
       return false;

@@ -4,7 +4,8 @@
 
 namespace millrace {
 
-/// The facade of the log: one line on stderr a call, `time level room: message`. Values go to the end as key=value. Never log secrets.
+/// The facade of the log: one line on stderr a call, `time level room: message`. Values go to the end as key=value. Never log
+/// secrets.
 enum class LogLevel { kDebug, kInfo, kWarn, kError, kOff };
 
 void set_log_level(LogLevel level);

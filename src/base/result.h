@@ -65,14 +65,14 @@ inline Error at(std::string_view where, Error error) {
 
 /// `TRY(auto x, f());` declares x with f's value, or returns f's error.
 #define TRY(declaration, expression) TRY_(MILLRACE_JOIN(try_, __LINE__), declaration, expression)
-#define TRY_(name, declaration, expression)                                 \
-  auto name = (expression);                                                 \
+#define TRY_(name, declaration, expression)                                       \
+  auto name = (expression);                                                       \
   if (!name) return ::tl::unexpected<::millrace::Error>(std::move(name.error())); \
   declaration = std::move(*name)
 
 /// `TRY_DO(f());` returns f's error, or goes on.
-#define TRY_DO(expression)                                                    \
-  do {                                                                        \
-    auto try_do = (expression);                                               \
+#define TRY_DO(expression)                                                              \
+  do {                                                                                  \
+    auto try_do = (expression);                                                         \
     if (!try_do) return ::tl::unexpected<::millrace::Error>(std::move(try_do.error())); \
   } while (false)

@@ -30,8 +30,13 @@ struct Unit {
   int64_t micros;
 };
 constexpr std::array kUnits = {
-    Unit{"w", 604'800'000'000}, Unit{"d", 86'400'000'000}, Unit{"h", 3'600'000'000}, Unit{"m", 60'000'000},
-    Unit{"s", 1'000'000},       Unit{"ms", 1'000},         Unit{"us", 1},
+    Unit{"w", 604'800'000'000},
+    Unit{"d", 86'400'000'000},
+    Unit{"h", 3'600'000'000},
+    Unit{"m", 60'000'000},
+    Unit{"s", 1'000'000},
+    Unit{"ms", 1'000},
+    Unit{"us", 1},
 };
 
 }  // namespace
@@ -40,9 +45,9 @@ std::string format_instant(Instant t) {
   auto day = date::floor<date::days>(t);
   date::year_month_day ymd{day};
   date::hh_mm_ss<Duration> time{t - day};
-  std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(ymd.year()),
-                                static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()), time.hours().count(),
-                                time.minutes().count(), time.seconds().count());
+  std::string out =
+      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()),
+                  static_cast<unsigned>(ymd.day()), time.hours().count(), time.minutes().count(), time.seconds().count());
   int64_t fraction = time.subseconds().count();
   if (fraction % 1000 != 0) {
     out += fmt::format(".{:06}", fraction);
@@ -54,9 +59,13 @@ std::string format_instant(Instant t) {
 
 Result<Instant> parse_instant(std::string_view text) {
   std::string_view rest = text;
-  auto bad = [&] { return fail(Errc::kInvalidArgument, fmt::format("'{}' is not an ISO 8601 time", text), "write 2026-01-31T08:00:00Z"); };
+  auto bad = [&] {
+    return fail(Errc::kInvalidArgument, fmt::format("'{}' is not an ISO 8601 time", text), "write 2026-01-31T08:00:00Z");
+  };
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  if (!take_digits(rest, 4, year) || !take(rest, '-') || !take_digits(rest, 2, month) || !take(rest, '-') || !take_digits(rest, 2, day)) return bad();
+  if (!take_digits(rest, 4, year) || !take(rest, '-') || !take_digits(rest, 2, month) || !take(rest, '-') ||
+      !take_digits(rest, 2, day))
+    return bad();
   date::year_month_day ymd{date::year{year}, date::month{static_cast<unsigned>(month)}, date::day{static_cast<unsigned>(day)}};
   if (!ymd.ok()) return bad();
   Duration of_day{0};
@@ -112,7 +121,8 @@ Result<Duration> parse_duration(std::string_view text) {
     }
     if (micros == 0) return bad("the unit is one of us, ms, s, m, h, d, w");
     int64_t part = 0;
-    if (__builtin_mul_overflow(number, micros, &part) || __builtin_add_overflow(total, part, &total)) return bad("it is too long");
+    if (__builtin_mul_overflow(number, micros, &part) || __builtin_add_overflow(total, part, &total))
+      return bad("it is too long");
     rest.remove_prefix(letters);
   }
   return Duration(total);

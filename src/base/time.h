@@ -17,9 +17,7 @@ inline Instant instant_from_micros(int64_t micros) { return Instant(Duration(mic
 inline Instant instant_from_millis(int64_t millis) { return Instant(std::chrono::milliseconds(millis)); }
 inline int64_t to_micros(Instant t) { return t.time_since_epoch().count(); }
 /// Rounded down, as Kafka timestamps are.
-inline int64_t to_millis(Instant t) {
-  return std::chrono::floor<std::chrono::milliseconds>(t.time_since_epoch()).count();
-}
+inline int64_t to_millis(Instant t) { return std::chrono::floor<std::chrono::milliseconds>(t.time_since_epoch()).count(); }
 
 /// ISO 8601 in UTC: `2026-11-21T04:03:31Z`, with 3 or 6 digits of fraction only where they are not zero.
 std::string format_instant(Instant t);

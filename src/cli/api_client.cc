@@ -20,7 +20,8 @@ class ApiClient::Transport {
  public:
   using OnBytes = std::function<Status(std::string_view)>;
   virtual ~Transport() = default;
-  virtual Status send(std::string_view method, std::string_view path, std::string_view body, std::string_view content_type, const OnBytes& on_bytes) = 0;
+  virtual Status send(std::string_view method, std::string_view path, std::string_view body, std::string_view content_type,
+                      const OnBytes& on_bytes) = 0;
 };
 
 namespace {
@@ -45,7 +46,8 @@ class ApiClient::Server : public ApiClient::Transport {
  public:
   Server(std::string url, std::string token) : url_(std::move(url)), token_(std::move(token)) {}
 
-  Status send(std::string_view method, std::string_view path, std::string_view body, std::string_view content_type, const OnBytes& on_bytes) override {
+  Status send(std::string_view method, std::string_view path, std::string_view body, std::string_view content_type,
+              const OnBytes& on_bytes) override {
     connect::http::HttpRequest request;
     request.method = method;
     request.url = url_ + std::string(path);
@@ -68,7 +70,8 @@ class ApiClient::AtRest : public ApiClient::Transport {
  public:
   explicit AtRest(std::unique_ptr<app::Instance> instance) : instance_(std::move(instance)) {}
 
-  Status send(std::string_view method, std::string_view path, std::string_view body, std::string_view content_type, const OnBytes& on_bytes) override {
+  Status send(std::string_view method, std::string_view path, std::string_view body, std::string_view content_type,
+              const OnBytes& on_bytes) override {
     TRY(auto target, serve::http::parse_target(path));
     app::Request request;
     request.method = method;
@@ -114,7 +117,9 @@ Result<ApiClient> ApiClient::connect(const std::string& data, bool may_be_at_res
       return ApiClient(std::make_unique<Server>(info.string_or("url", ""), std::move(token)));
     }
   }
-  if (!may_be_at_rest) return fail(Errc::kUnavailable, fmt::format("no server answers on {}", data), "start one with `millrace run FILE`, or name its directory with --data");
+  if (!may_be_at_rest)
+    return fail(Errc::kUnavailable, fmt::format("no server answers on {}", data),
+                "start one with `millrace run FILE`, or name its directory with --data");
   set_log_level(LogLevel::kError);
   app::Instance::Options options;
   options.data = data;
@@ -125,7 +130,8 @@ Result<ApiClient> ApiClient::connect(const std::string& data, bool may_be_at_res
   return ApiClient(std::make_unique<AtRest>(std::move(*instance)));
 }
 
-Result<Json> ApiClient::request(std::string_view method, std::string_view path, std::string_view body, std::string_view content_type) {
+Result<Json> ApiClient::request(std::string_view method, std::string_view path, std::string_view body,
+                                std::string_view content_type) {
   constexpr format::JsonLimits kLimits{.depth_max = 256, .bytes_max = size_t{1} << 30};
   std::string answer;
   TRY_DO(stream(method, path, body, content_type, [&](std::string_view bytes) -> Status {
@@ -135,7 +141,9 @@ Result<Json> ApiClient::request(std::string_view method, std::string_view path, 
   return format::parse_json(answer, kLimits);
 }
 
-Result<Json> ApiClient::post(std::string_view path, const Json& body) { return request("POST", path, to_json(body), "application/json"); }
+Result<Json> ApiClient::post(std::string_view path, const Json& body) {
+  return request("POST", path, to_json(body), "application/json");
+}
 
 Status ApiClient::stream(std::string_view method, std::string_view path, std::string_view body, std::string_view content_type,
                          const std::function<Status(std::string_view)>& on_bytes) {
@@ -145,7 +153,8 @@ Status ApiClient::stream(std::string_view method, std::string_view path, std::st
 std::string path_segment(std::string_view text) {
   std::string out;
   for (char c : text) {
-    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+                 c == '~';
     if (plain) {
       out += c;
     } else {

@@ -23,8 +23,9 @@ Status apply(Session& session, const ApplyOptions& options) {
   for (const Json& fault : *answer.find("faults")->as_array()) {
     faulty |= fault.string_or("severity", "") == "error";
     if (!session.json()) {
-      fmt::print(stderr, "{}:{}:{}: {}: {} [{}]\n", fault.string_or("file", ""), fault.int_or("line", 0), fault.int_or("column", 0), fault.string_or("severity", ""),
-                 fault.string_or("message", ""), fault.string_or("code", ""));
+      fmt::print(stderr, "{}:{}:{}: {}: {} [{}]\n", fault.string_or("file", ""), fault.int_or("line", 0),
+                 fault.int_or("column", 0), fault.string_or("severity", ""), fault.string_or("message", ""),
+                 fault.string_or("code", ""));
     }
   }
   bool applied = answer.bool_or("applied", false);
@@ -32,9 +33,11 @@ Status apply(Session& session, const ApplyOptions& options) {
     fmt::print("{}\n", to_json(answer));
   } else {
     for (const Json& change : *answer.find("changes")->as_array()) {
-      fmt::print("{:<8} {}{}{}\n", change.string_or("verdict", ""), change.string_or("what", ""), change.string_or("reason", "").empty() ? "" : ": ", change.string_or("reason", ""));
+      fmt::print("{:<8} {}{}{}\n", change.string_or("verdict", ""), change.string_or("what", ""),
+                 change.string_or("reason", "").empty() ? "" : ": ", change.string_or("reason", ""));
     }
-    fmt::print("{}\n", applied ? (answer.find("changes")->as_array()->empty() ? "nothing to change" : "applied") : "nothing was changed");
+    fmt::print("{}\n",
+               applied ? (answer.find("changes")->as_array()->empty() ? "nothing to change" : "applied") : "nothing was changed");
   }
   if (!applied) session.exit_code = faulty ? kFaultsFound : kFailed;
   return {};
@@ -49,7 +52,9 @@ void add_apply(CLI::App& program, Session& session) {
   verb->add_option("--profile", options->profile, "the profile (default: dev)")->type_name("NAME");
   add_data_option(*verb, session);
   add_output_option(*verb, session);
-  verb->footer("What can change live does; if one change is refused, nothing is changed, and the reason is said.\nExample:\n  millrace apply examples/users.yaml");
+  verb->footer(
+      "What can change live does; if one change is refused, nothing is changed, and the reason is said.\nExample:\n  millrace "
+      "apply examples/users.yaml");
   verb->callback([&session, options] { session.check(apply(session, *options)); });
 }
 

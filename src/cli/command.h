@@ -14,8 +14,8 @@
 namespace millrace::cli {
 
 /// A verb that talks to the API: gets --data and -o, connects, and runs `action`.
-inline CLI::App* add_api_verb(CLI::App& command, Session& session, const std::string& name, const std::string& help, bool may_be_at_rest,
-                              std::function<Status(ApiClient&)> action) {
+inline CLI::App* add_api_verb(CLI::App& command, Session& session, const std::string& name, const std::string& help,
+                              bool may_be_at_rest, std::function<Status(ApiClient&)> action) {
   CLI::App* verb = command.add_subcommand(name, help);
   add_data_option(*verb, session);
   add_output_option(*verb, session);

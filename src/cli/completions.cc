@@ -31,7 +31,9 @@ std::string bash_script(CLI::App& program) {
 void add_completions(CLI::App& program, Session&) {
   auto shell = std::make_shared<std::string>("bash");
   CLI::App* verb = program.add_subcommand("completions", "a script that completes commands in the shell");
-  verb->add_option("shell", *shell, "bash, or zsh (which reads it after `autoload bashcompinit && bashcompinit`)")->check(CLI::IsMember({"bash", "zsh"}))->capture_default_str();
+  verb->add_option("shell", *shell, "bash, or zsh (which reads it after `autoload bashcompinit && bashcompinit`)")
+      ->check(CLI::IsMember({"bash", "zsh"}))
+      ->capture_default_str();
   verb->footer("Example:\n  source <(millrace completions bash)");
   verb->callback([&program] { fmt::print("{}", bash_script(program)); });
 }

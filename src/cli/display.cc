@@ -30,7 +30,8 @@ std::string cut(std::string text, size_t width) {
 
 }  // namespace
 
-Display::Display(app::Instance& instance, bool quiet) : instance_(instance), quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
+Display::Display(app::Instance& instance, bool quiet)
+    : instance_(instance), quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
 
 Display::~Display() {
   if (terminal_ && !quiet_) fmt::print(stderr, "\n");
@@ -67,7 +68,8 @@ std::vector<std::string> Display::last_rows(const app::QueryView& query) {
     auto run = partition.read(model::Offset(from), 1 << 20, kRowsShown);
     if (!run) continue;
     for (const model::RecordView& record : run->records) {
-      rows.push_back(fmt::format("{} {}-{}@{} {}", format_instant(instant_from_millis(record.timestamp_ms)), query.topic, p, record.offset.value, record.value.value_or("(null)")));
+      rows.push_back(fmt::format("{} {}-{}@{} {}", format_instant(instant_from_millis(record.timestamp_ms)), query.topic, p,
+                                 record.offset.value, record.value.value_or("(null)")));
     }
   }
   std::sort(rows.rbegin(), rows.rend());
@@ -86,8 +88,9 @@ void Display::draw_panel(double seconds) {
   std::vector<app::QueryView> queries = instance_.queries();
   for (const app::QueryView& query : queries) {
     const stream::Balance& b = query.position.balance;
-    lines.push_back(fmt::format("query  {:<24} {:>10} rows    {:>9.0f}/s  {} filtered, {} dead, {} in flight{}{}", query.name, b.rows_written,
-                                rate("query/" + query.name, b.rows_written, seconds), b.filtered, b.dead, query.in_flight, query.state == "running" ? "" : "  " + query.state,
+    lines.push_back(fmt::format("query  {:<24} {:>10} rows    {:>9.0f}/s  {} filtered, {} dead, {} in flight{}{}", query.name,
+                                b.rows_written, rate("query/" + query.name, b.rows_written, seconds), b.filtered, b.dead,
+                                query.in_flight, query.state == "running" ? "" : "  " + query.state,
                                 query.reason.empty() ? "" : ": " + query.reason));
   }
   if (!queries.empty()) {
@@ -112,8 +115,9 @@ void Display::print_line(double seconds) {
   std::string line;
   for (const app::QueryView& query : instance_.queries()) {
     const stream::Balance& b = query.position.balance;
-    line += fmt::format("{}{}: {} rows, {:.0f}/s, {} dead, {} in flight{}", line.empty() ? "" : "; ", query.name, b.rows_written, rate("query/" + query.name, b.rows_written, seconds), b.dead,
-                        query.in_flight, query.state == "running" ? "" : ", " + query.state);
+    line += fmt::format("{}{}: {} rows, {:.0f}/s, {} dead, {} in flight{}", line.empty() ? "" : "; ", query.name, b.rows_written,
+                        rate("query/" + query.name, b.rows_written, seconds), b.dead, query.in_flight,
+                        query.state == "running" ? "" : ", " + query.state);
   }
   if (line.empty() || line == last_line_) return;
   last_line_ = line;

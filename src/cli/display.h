@@ -7,8 +7,8 @@
 
 namespace millrace::cli {
 
-/// What `run` shows while it runs: on a terminal a panel that is drawn again and again, with rates and the last rows; elsewhere a plain
-/// line now and then.
+/// What `run` shows while it runs: on a terminal a panel that is drawn again and again, with rates and the last rows; elsewhere a
+/// plain line now and then.
 class Display {
  public:
   Display(app::Instance& instance, bool quiet);

@@ -37,10 +37,12 @@ std::vector<Finding> examine(const std::string& data) {
   env::Env env = env::real_env();
   std::vector<Finding> findings;
   findings.push_back(try_sync(env, data));
-  if (auto free = env.files.free_bytes(data)) findings.push_back({"disk", *free > (uint64_t{1} << 30), fmt::format("{} MiB free in {}", *free >> 20, data)});
+  if (auto free = env.files.free_bytes(data))
+    findings.push_back({"disk", *free > (uint64_t{1} << 30), fmt::format("{} MiB free in {}", *free >> 20, data)});
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
-  findings.push_back({"descriptors", files.rlim_cur >= 1024, fmt::format("{} files may be open; raise with `ulimit -n`", files.rlim_cur)});
+  findings.push_back(
+      {"descriptors", files.rlim_cur >= 1024, fmt::format("{} files may be open; raise with `ulimit -n`", files.rlim_cur)});
 #if defined(__x86_64__)
   findings.push_back({"processor", __builtin_cpu_supports("sse4.2") != 0, "SSE4.2 for checksums"});
 #endif
@@ -53,7 +55,9 @@ void add_doctor(CLI::App& program, Session& session) {
   CLI::App* verb = program.add_subcommand("doctor", "what this machine lacks, and the fault points for tests");
   add_data_option(*verb, session);
   add_output_option(*verb, session);
-  verb->footer("Fault points are set with MILLRACE_FAULTS=\"name=action[,after=N][,odds=P][,seed=S];…\",\nactions exit, eio, enospc, short, delay, drop_unsynced.");
+  verb->footer(
+      "Fault points are set with MILLRACE_FAULTS=\"name=action[,after=N][,odds=P][,seed=S];…\",\nactions exit, eio, enospc, "
+      "short, delay, drop_unsynced.");
   verb->callback([&session] {
     std::vector<Finding> findings = examine(session.data);
     Json list = Json::array(), points = Json::array();
@@ -61,7 +65,8 @@ void add_doctor(CLI::App& program, Session& session) {
       list.push(Json::object().set("check", finding.what).set("ok", finding.good).set("detail", finding.detail));
       if (!finding.good) session.exit_code = kFailed;
     }
-    for (const env::FaultPoint& point : env::fault_points()) points.push(Json::object().set("name", point.name).set("where", point.where));
+    for (const env::FaultPoint& point : env::fault_points())
+      points.push(Json::object().set("name", point.name).set("where", point.where));
     if (session.json()) {
       fmt::print("{}\n", to_json(Json::object().set("checks", std::move(list)).set("fault_points", std::move(points))));
       return;

@@ -47,8 +47,10 @@ dags:
 std::string keyspace_of(std::string name) {
   for (char& c : name) {
     bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    else if (!good) c = '_';
+    if (c >= 'A' && c <= 'Z')
+      c = static_cast<char>(c - 'A' + 'a');
+    else if (!good)
+      c = '_';
   }
   return name.empty() || !(name[0] >= 'a' && name[0] <= 'z') ? "shop" : name;
 }
@@ -60,7 +62,8 @@ Status init(const std::string& directory) {
   if (exists) return fail(Errc::kAlreadyExists, fmt::format("{} is there already", file), "name another directory");
   TRY_DO(env.files.create_directories(directory));
   std::string name = keyspace_of(std::filesystem::weakly_canonical(directory).filename().string());
-  TRY_DO(env::write_file_atomically(env.files, file, fmt::format(kPipeline, fmt::arg("name", name), fmt::arg("keyspace", name), fmt::arg("file", file))));
+  TRY_DO(env::write_file_atomically(
+      env.files, file, fmt::format(kPipeline, fmt::arg("name", name), fmt::arg("keyspace", name), fmt::arg("file", file))));
   fmt::print("{}: a topic, a query, a table and a dag to start from\n  millrace check {}\n  millrace run {}\n", file, file, file);
   return {};
 }

@@ -35,8 +35,8 @@ int main(int argc, char** argv) {
   Session session;
   const char* data = std::getenv("MILLRACE_DATA");
   session.data = data != nullptr && *data != '\0' ? data : "./.millrace";
-  for (auto add : {add_run, add_check, add_explain, add_sql, add_topic, add_table, add_query, add_dags, add_dead_letters, add_status, add_verify, add_doctor,
-                   add_init, add_apply, add_randomuser, add_version, add_completions}) {
+  for (auto add : {add_run, add_check, add_explain, add_sql, add_topic, add_table, add_query, add_dags, add_dead_letters,
+                   add_status, add_verify, add_doctor, add_init, add_apply, add_randomuser, add_version, add_completions}) {
     add(program, session);
   }
   if (millrace::Status faults = millrace::env::faults_from_environment(); !faults) {

@@ -49,13 +49,20 @@ Status serve_people(const ServeOptions& chosen) {
 
 void add_randomuser(CLI::App& program, Session& session) {
   auto options = std::make_shared<ServeOptions>();
-  CLI::App* verb = program.add_subcommand("randomuser", "serve an API of made-up people in the shape of randomuser.me; can misbehave on request");
+  CLI::App* verb = program.add_subcommand(
+      "randomuser", "serve an API of made-up people in the shape of randomuser.me; can misbehave on request");
   verb->add_option("--port", options->port, "port (default: a free one)")->type_name("PORT");
-  verb->add_option("--error-rate", options->error_rate, "share of answers that are HTTP 500 or 503")->check(CLI::Range(0.0, 1.0))->type_name("SHARE");
-  verb->add_option("--malformed", options->malformed, "share of answers that are cut off or HTML")->check(CLI::Range(0.0, 1.0))->type_name("SHARE");
+  verb->add_option("--error-rate", options->error_rate, "share of answers that are HTTP 500 or 503")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("SHARE");
+  verb->add_option("--malformed", options->malformed, "share of answers that are cut off or HTML")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("SHARE");
   verb->add_option("--slow", options->slow, "delay of every answer")->type_name("DURATION");
   verb->add_option("--seed", options->seed, "which answers misbehave")->type_name("N");
-  verb->footer("Example:\n  millrace randomuser --port 8080 --error-rate 0.2 --slow 300ms\n  curl 'http://127.0.0.1:8080/api/?results=2&seed=abc&nat=ch,fr'");
+  verb->footer(
+      "Example:\n  millrace randomuser --port 8080 --error-rate 0.2 --slow 300ms\n  curl "
+      "'http://127.0.0.1:8080/api/?results=2&seed=abc&nat=ch,fr'");
   verb->callback([&session, options] { session.check(serve_people(*options)); });
 }
 

@@ -66,7 +66,8 @@ Result<app::Server::Options> listen_options(const RunOptions& options) {
     server.port = static_cast<uint16_t>(number);
   }
   if (!is_loopback(server.address) && !options.insecure) {
-    return fail(Errc::kPermissionDenied, fmt::format("{} can be reached from other machines, and this version has neither TLS nor login", server.address),
+    return fail(Errc::kPermissionDenied,
+                fmt::format("{} can be reached from other machines, and this version has neither TLS nor login", server.address),
                 "put a proxy with TLS and login in front, or say --insecure if the network is trusted");
   }
   return server;
@@ -77,7 +78,8 @@ void print_faults(const std::vector<project::Fault>& faults) {
 }
 
 bool has_errors(const std::vector<project::Fault>& faults) {
-  return std::any_of(faults.begin(), faults.end(), [](const project::Fault& fault) { return fault.severity == project::Severity::kError; });
+  return std::any_of(faults.begin(), faults.end(),
+                     [](const project::Fault& fault) { return fault.severity == project::Severity::kError; });
 }
 
 /// Shows what happens until a signal or the end of `--for`; true when the inputs shall end and the rest be processed.
@@ -134,7 +136,9 @@ Status run(Session& session, const RunOptions& options) {
   bool whole = !drain || instance.drain([] { return wait_for_stop(Duration(0)); });
   server->stop();
   instance.stop();
-  if (!whole) return fail(Errc::kFailedPrecondition, "not everything was processed before the end", "`millrace status` shows what is in flight");
+  if (!whole)
+    return fail(Errc::kFailedPrecondition, "not everything was processed before the end",
+                "`millrace status` shows what is in flight");
   return {};
 }
 
@@ -146,12 +150,16 @@ void add_run(CLI::App& program, Session& session) {
   command->add_option("file", options->files, "pipeline files")->required()->type_name("FILE…");
   command->add_option("--profile", options->profile, "where the parts run (default: dev, all embedded)")->type_name("NAME");
   add_data_option(*command, session);
-  command->add_option("--listen", options->listen, "address of the HTTP API (default: loopback, a free port)")->type_name("ADDR[:PORT]");
-  command->add_option("--allow-host", options->allowed_hosts, "a name that clients may use for this server in the Host header")->type_name("NAME");
+  command->add_option("--listen", options->listen, "address of the HTTP API (default: loopback, a free port)")
+      ->type_name("ADDR[:PORT]");
+  command->add_option("--allow-host", options->allowed_hosts, "a name that clients may use for this server in the Host header")
+      ->type_name("NAME");
   command->add_flag("--insecure", options->insecure, "allow an address beyond loopback without TLS and login");
-  command->add_option("--for", options->run_for, "stop the inputs after this time, process the rest, exit 0")->type_name("DURATION");
+  command->add_option("--for", options->run_for, "stop the inputs after this time, process the rest, exit 0")
+      ->type_name("DURATION");
   command->add_flag("-q,--quiet", options->quiet, "no display of progress");
-  command->footer("Examples:\n  millrace run examples/users.yaml\n  millrace run examples/users.yaml --data /var/lib/users --for 20s");
+  command->footer(
+      "Examples:\n  millrace run examples/users.yaml\n  millrace run examples/users.yaml --data /var/lib/users --for 20s");
   command->callback([&session, options] { session.check(run(session, *options)); });
 }
 

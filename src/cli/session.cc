@@ -17,7 +17,8 @@ using format::Json;
 
 /// Columns on a terminal: code points, which is right for everything but wide and combining characters.
 size_t width_of(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
 }
 
 /// Text without what could drive the terminal.
@@ -68,7 +69,8 @@ void print_members(const Json& object, int indent) {
     if (member.value.as_object() != nullptr && !member.value.as_object()->empty()) {
       fmt::print("\n");
       print_members(member.value, indent + 2);
-    } else if (const Json::Array* items = member.value.as_array(); items != nullptr && !items->empty() && items->front().as_object() != nullptr) {
+    } else if (const Json::Array* items = member.value.as_array();
+               items != nullptr && !items->empty() && items->front().as_object() != nullptr) {
       fmt::print("\n");
       for (const Json& item : *items) {
         fmt::print("{:{}}-\n", "", indent + 2);

@@ -48,7 +48,8 @@ void run_lines(ApiClient& api, Session& session) {
 
 void add_sql(CLI::App& program, Session& session) {
   auto options = std::make_shared<SqlOptions>();
-  CLI::App* command = program.add_subcommand("sql", "run one SQL statement, or one a line from stdin, over topics, tables and dead letters");
+  CLI::App* command =
+      program.add_subcommand("sql", "run one SQL statement, or one a line from stdin, over topics, tables and dead letters");
   command->footer(
       "Examples:\n"
       "  millrace sql \"SELECT gender, count(*) FROM spark_streams.created_users GROUP BY ALL\"\n"

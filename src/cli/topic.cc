@@ -33,7 +33,8 @@ constexpr size_t kProduceBytesMax = 1 << 20;
 
 std::string path_of(const TopicOptions& options) { return "/v1/topics/" + path_segment(options.topic); }
 
-CLI::App* add_verb(CLI::App& command, Session& session, const Options& options, const char* verb, const char* help, bool output = true) {
+CLI::App* add_verb(CLI::App& command, Session& session, const Options& options, const char* verb, const char* help,
+                   bool output = true) {
   CLI::App* added = command.add_subcommand(verb, help);
   added->add_option("topic", options->topic, "the topic's name")->required()->type_name("TOPIC");
   add_data_option(*added, session);
@@ -48,15 +49,16 @@ void print_records(const Session& session, const Json& records) {
       continue;
     }
     std::string key = record.string_or("key", "");
-    fmt::print("{}@{} {} {}{}\n", record.int_or("partition", 0), record.int_or("offset", 0), record.string_or("timestamp", ""), key.empty() ? "" : key + " ",
-               record.string_or("value", "(null)"));
+    fmt::print("{}@{} {} {}{}\n", record.int_or("partition", 0), record.int_or("offset", 0), record.string_or("timestamp", ""),
+               key.empty() ? "" : key + " ", record.string_or("value", "(null)"));
   }
 }
 
 /// The last records, or those from a place on; with --follow also those to come.
 Status tail(Session& session, const TopicOptions& options) {
   TRY(ApiClient api, ApiClient::connect(session.data, !options.follow));
-  std::string query = options.from.empty() ? fmt::format("?last={}", options.count) : fmt::format("?from={}&limit={}", path_segment(options.from), options.count);
+  std::string query = options.from.empty() ? fmt::format("?last={}", options.count)
+                                           : fmt::format("?from={}&limit={}", path_segment(options.from), options.count);
   TRY(Json page, api.get(path_of(options) + "/records" + query));
   print_records(session, *page.find("records"));
   while (options.follow) {
@@ -118,11 +120,15 @@ Status create(Session& session, const TopicOptions& options) {
 void add_create(CLI::App& command, Session& session, const Options& options) {
   CLI::App* verb = add_verb(command, session, options, "create", "create a topic");
   verb->footer("Example:\n  millrace topic create clicks --partitions 4 --compression zstd --retention-time 7d");
-  verb->add_option("-p,--partitions", options->partitions, "partitions, fixed for its life")->check(CLI::Range(1, 1024))->capture_default_str();
+  verb->add_option("-p,--partitions", options->partitions, "partitions, fixed for its life")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   verb->add_option("--compression", options->compression, "none, gzip, snappy, lz4 or zstd");
   verb->add_option("--sync", options->sync, "always (default: acked is on disk), interval or never");
-  verb->add_option("--retention-time", options->retention_time, "delete segments older than this (7d); default: keep")->type_name("DURATION");
-  verb->add_option("--retention-bytes", options->retention_bytes, "delete the oldest segments of a partition above this size")->type_name("BYTES");
+  verb->add_option("--retention-time", options->retention_time, "delete segments older than this (7d); default: keep")
+      ->type_name("DURATION");
+  verb->add_option("--retention-bytes", options->retention_bytes, "delete the oldest segments of a partition above this size")
+      ->type_name("BYTES");
   verb->callback([&session, options] { session.check(create(session, *options)); });
 }
 
@@ -134,14 +140,20 @@ void add_list(CLI::App& command, Session& session) {
     session.check([&]() -> Status {
       TRY(ApiClient api, ApiClient::connect(session.data, true));
       TRY(Json topics, api.get("/v1/topics"));
-      print_list(session, topics, {{"topic", "TOPIC"}, {"partitions", "PARTITIONS"}, {"records", "RECORDS"}, {"bytes", "BYTES"}, {"owner", "WRITTEN BY"}});
+      print_list(session, topics,
+                 {{"topic", "TOPIC"},
+                  {"partitions", "PARTITIONS"},
+                  {"records", "RECORDS"},
+                  {"bytes", "BYTES"},
+                  {"owner", "WRITTEN BY"}});
       return {};
     }());
   });
 }
 
 /// Verbs that are one request on the topic.
-void add_request(CLI::App& command, Session& session, const Options& options, const char* verb, const char* help, const char* method, const char* suffix, bool reads) {
+void add_request(CLI::App& command, Session& session, const Options& options, const char* verb, const char* help,
+                 const char* method, const char* suffix, bool reads) {
   CLI::App* added = add_verb(command, session, options, verb, help);
   added->callback([&session, options, method, suffix, reads] {
     session.check([&]() -> Status {
@@ -166,15 +178,22 @@ void add_topic(CLI::App& program, Session& session) {
   add_request(*command, session, options, "describe", "settings, schema and offsets of each partition", "GET", "", true);
 
   CLI::App* tail_verb = add_verb(*command, session, options, "tail", "print a topic's last records");
-  tail_verb->footer("Examples:\n  millrace topic tail users_created -n 5\n  millrace topic tail users_created --from earliest -n 100 -o json\n  millrace topic tail users_created -f");
-  tail_verb->add_option("-n,--count", options->count, "how many records at most")->check(CLI::Range(1, 100000))->capture_default_str();
+  tail_verb->footer(
+      "Examples:\n  millrace topic tail users_created -n 5\n  millrace topic tail users_created --from earliest -n 100 -o json\n "
+      " millrace topic tail users_created -f");
+  tail_verb->add_option("-n,--count", options->count, "how many records at most")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   tail_verb->add_option("--from", options->from, "earliest, an offset, or a time (2026-01-31T08:00:00Z) instead of the end");
   tail_verb->add_flag("-f,--follow", options->follow, "go on with records as they arrive");
   tail_verb->callback([&session, options] { session.check(tail(session, *options)); });
 
   CLI::App* produce_verb = add_verb(*command, session, options, "produce", "append records: one value a line from stdin");
-  produce_verb->footer("Examples:\n  echo '{\"id\": 1}' | millrace topic produce orders\n  millrace topic produce orders --key-separator : < keyed-lines.txt");
-  produce_verb->add_option("--key-separator", options->key_separator, "what stands between key and value in a line")->type_name("C");
+  produce_verb->footer(
+      "Examples:\n  echo '{\"id\": 1}' | millrace topic produce orders\n  millrace topic produce orders --key-separator : < "
+      "keyed-lines.txt");
+  produce_verb->add_option("--key-separator", options->key_separator, "what stands between key and value in a line")
+      ->type_name("C");
   produce_verb->callback([&session, options] { session.check(produce(session, *options)); });
 }
 

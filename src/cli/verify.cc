@@ -10,7 +10,8 @@ using format::Json;
 
 void add_verify(CLI::App& program, Session& session) {
   auto directory = std::make_shared<std::string>();
-  CLI::App* verb = program.add_subcommand("verify", "read every file of a data directory at rest and check it; exit 0 only if all are sound");
+  CLI::App* verb =
+      program.add_subcommand("verify", "read every file of a data directory at rest and check it; exit 0 only if all are sound");
   verb->add_option("dir", *directory, "the data directory (default: as --data)")->type_name("DIR");
   add_data_option(*verb, session);
   add_output_option(*verb, session);
@@ -19,10 +20,15 @@ void add_verify(CLI::App& program, Session& session) {
     auto report = app::verify(env::real_env(), directory->empty() ? session.data : *directory);
     if (!report) return session.fail(report.error());
     Json damage = Json::array();
-    for (const app::Damage& one : report->damage) damage.push(Json::object().set("file", one.file).set("position", one.position).set("what", one.what));
+    for (const app::Damage& one : report->damage)
+      damage.push(Json::object().set("file", one.file).set("position", one.position).set("what", one.what));
     if (session.json()) {
       Json json = Json::object();
-      json.set("sound", report->damage.empty()).set("files", report->files).set("records", report->records).set("bytes", report->bytes).set("damage", std::move(damage));
+      json.set("sound", report->damage.empty())
+          .set("files", report->files)
+          .set("records", report->records)
+          .set("bytes", report->bytes)
+          .set("damage", std::move(damage));
       fmt::print("{}\n", to_json(json));
     } else {
       for (const app::Damage& one : report->damage) fmt::print("{} at byte {}: {}\n", one.file, one.position, one.what);

@@ -36,8 +36,7 @@ void Arena::grow(size_t size) {
   allocated_ += block;
 }
 
-ColumnBuilder::ColumnBuilder(const Type& type, Arena& arena)
-    : type_(&type), arena_(&arena), element_size_(element_size(type)) {
+ColumnBuilder::ColumnBuilder(const Type& type, Arena& arena) : type_(&type), arena_(&arena), element_size_(element_size(type)) {
   children_.reserve(type.fields.size());
   for (const Field& field : type.fields) children_.emplace_back(field.type, arena);
 }

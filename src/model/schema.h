@@ -69,7 +69,8 @@ struct Schema {
 /// SQL names compare without case (ASCII).
 bool same_name(std::string_view a, std::string_view b);
 
-/// The type as DuckDB writes it: `STRUCT("first" VARCHAR, "last" VARCHAR)`, `DECIMAL(10,2)`, `VARCHAR[]`, `TIMESTAMP WITH TIME ZONE`.
+/// The type as DuckDB writes it: `STRUCT("first" VARCHAR, "last" VARCHAR)`, `DECIMAL(10,2)`, `VARCHAR[]`, `TIMESTAMP WITH TIME
+/// ZONE`.
 std::string to_sql(const Type& type);
 /// `"name" TYPE, …`: what can stand in CREATE TABLE (…).
 std::string to_sql(const Schema& schema);

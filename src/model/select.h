@@ -7,7 +7,8 @@
 
 namespace millrace::model {
 
-/// Appends one value of `from`, nested ones with all they hold. Texts are not copied: whatever keeps `from` alive must outlive `to`'s batch.
+/// Appends one value of `from`, nested ones with all they hold. Texts are not copied: whatever keeps `from` alive must outlive
+/// `to`'s batch.
 void append_value(ColumnBuilder& to, const Column& from, size_t row);
 
 /// The rows of `batch` at the given places, in that order; shares the texts of `batch` and keeps it alive.

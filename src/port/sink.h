@@ -52,7 +52,8 @@ class Sink {
   virtual SinkTraits traits() const = 0;
   /// Takes rows of the query's output schema; views need not outlive the call. `check_versions`: compare with what is stored
   /// (replay of dead letters).
-  virtual Result<SinkReport> stage(const model::ColumnBatch& rows, const std::vector<RowOrigin>& origins, bool check_versions) = 0;
+  virtual Result<SinkReport> stage(const model::ColumnBatch& rows, const std::vector<RowOrigin>& origins,
+                                   bool check_versions) = 0;
   /// Makes the staged rows part of the epoch: a local sink puts them into `batch`, a foreign one flushes.
   virtual Status commit(store::Batch& batch) = 0;
   /// The epoch's batch is committed.

@@ -28,7 +28,8 @@ class Source {
   virtual Result<SourceInfo> describe() = 0;
   /// Reads on at `offset`. kOutOfRange says what is kept when the offset is gone.
   virtual Status seek(model::Partition partition, model::Offset offset) = 0;
-  /// What is there, in partition order, up to the limit; waits up to `wait` for the first record. Empty when nothing came or wake() was called.
+  /// What is there, in partition order, up to the limit; waits up to `wait` for the first record. Empty when nothing came or
+  /// wake() was called.
   virtual Result<std::vector<model::RecordRun>> poll(const PollLimit& limit, Duration wait) = 0;
   /// Ends a waiting poll, from any thread.
   virtual void wake() = 0;

@@ -28,8 +28,8 @@ class CompiledQuery {
  public:
   virtual ~CompiledQuery() = default;
   virtual std::shared_ptr<const model::Schema> output() const = 0;
-  /// The rows [first, first + count) of `input` (its schema is the QueryInput's) through the statement. An error in an expression fails the whole run:
-  /// the caller narrows it down. The result may point into `input`.
+  /// The rows [first, first + count) of `input` (its schema is the QueryInput's) through the statement. An error in an expression
+  /// fails the whole run: the caller narrows it down. The result may point into `input`.
   virtual Result<std::vector<model::ColumnBatch>> run(const model::ColumnBatch& input, size_t first, size_t count) = 0;
 };
 
@@ -40,7 +40,8 @@ struct StatementLimits {
 class SqlEngine {
  public:
   virtual ~SqlEngine() = default;
-  /// Prepares `sql` over one input. Errors: kInvalidArgument with DuckDB's message; where it knows the place the message starts with "LINE n:c: ".
+  /// Prepares `sql` over one input. Errors: kInvalidArgument with DuckDB's message; where it knows the place the message starts
+  /// with "LINE n:c: ".
   virtual Result<std::unique_ptr<CompiledQuery>> compile(const std::string& sql, const QueryInput& input) = 0;
   /// The columns of an SQL column list: `id uuid, name STRUCT("first" text)`.
   virtual Result<model::Schema> parse_columns(const std::string& columns) = 0;

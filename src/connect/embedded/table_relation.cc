@@ -39,9 +39,11 @@ class Scan : public port::RelationScan {
 Result<table::KeyRange> narrow(const table::Table& table, const std::vector<KeyPredicate>& predicates) {
   std::vector<std::unique_ptr<Constant>> constants;
   std::vector<model::Column> equal;
-  auto constant_of = [&](const model::Field& field, std::initializer_list<KeyPredicate::Op> ops, KeyPredicate::Op* found) -> const model::Column* {
+  auto constant_of = [&](const model::Field& field, std::initializer_list<KeyPredicate::Op> ops,
+                         KeyPredicate::Op* found) -> const model::Column* {
     for (const KeyPredicate& predicate : predicates) {
-      if (!model::same_name(predicate.column, field.name) || std::find(ops.begin(), ops.end(), predicate.op) == ops.end()) continue;
+      if (!model::same_name(predicate.column, field.name) || std::find(ops.begin(), ops.end(), predicate.op) == ops.end())
+        continue;
       constants.push_back(std::make_unique<Constant>(field.type, predicate.constant));
       if (constants.back()->value() == nullptr) continue;
       if (found != nullptr) *found = predicate.op;
@@ -67,7 +69,8 @@ Result<table::KeyRange> narrow(const table::Table& table, const std::vector<KeyP
 
 }  // namespace
 
-TableRelation::TableRelation(store::Store& store, std::shared_ptr<const table::Table> table, const store::Snapshot& snapshot, Instant now)
+TableRelation::TableRelation(store::Store& store, std::shared_ptr<const table::Table> table, const store::Snapshot& snapshot,
+                             Instant now)
     : store_(store), table_(std::move(table)), snapshot_(snapshot), now_(now) {}
 
 Result<std::unique_ptr<port::RelationScan>> TableRelation::scan(const port::ScanRequest& request) {

@@ -8,8 +8,8 @@
 
 namespace millrace::connect::embedded {
 
-/// A table in FROM, as of a snapshot. Predicates on the key narrow what is read: equality on leading key columns, then a range on the next.
-/// Store and snapshot outlive it.
+/// A table in FROM, as of a snapshot. Predicates on the key narrow what is read: equality on leading key columns, then a range on
+/// the next. Store and snapshot outlive it.
 class TableRelation : public port::Relation {
  public:
   TableRelation(store::Store& store, std::shared_ptr<const table::Table> table, const store::Snapshot& snapshot, Instant now);

@@ -18,18 +18,18 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string url; // http or https; TLS certificates are always verified
+  std::string url;  // http or https; TLS certificates are always verified
   Headers headers;
   std::string body;
-  Duration timeout = std::chrono::seconds(30); // for everything; 0: none
+  Duration timeout = std::chrono::seconds(30);  // for everything; 0: none
   Duration connect_timeout = std::chrono::seconds(5);
-  size_t max_body_bytes = 64 << 20; // after decompression
-  int max_redirects = 5;            // 0: a redirect is the answer
+  size_t max_body_bytes = 64 << 20;  // after decompression
+  int max_redirects = 5;             // 0: a redirect is the answer
 };
 
 struct HttpResponse {
   int status = 0;
-  Headers headers; // of the last answer, names in lower case
+  Headers headers;  // of the last answer, names in lower case
   std::string body;
 
   /// `name` in lower case.
@@ -53,22 +53,20 @@ using OnBody = std::function<Status(std::string_view piece)>;
 /// Threading: one thread; a stop token may be triggered from any and ends a
 /// waiting request at once.
 class HttpClient {
-public:
+ public:
   HttpClient();
   ~HttpClient();
-  HttpClient(const HttpClient &) = delete;
-  HttpClient &operator=(const HttpClient &) = delete;
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
 
-  Result<HttpResponse> get(const std::string &url, std::stop_token stop = {});
-  Result<HttpResponse> request(const HttpRequest &request,
-                               std::stop_token stop = {});
+  Result<HttpResponse> get(const std::string& url, std::stop_token stop = {});
+  Result<HttpResponse> request(const HttpRequest& request, std::stop_token stop = {});
   /// As `request`, but a 2xx body goes to `on_body` and is not kept; the body
   /// of any other status is in the response. `max_body_bytes` holds only for
   /// what is kept.
-  Result<HttpResponse> stream(const HttpRequest &request, const OnBody &on_body,
-                              std::stop_token stop = {});
+  Result<HttpResponse> stream(const HttpRequest& request, const OnBody& on_body, std::stop_token stop = {});
 
-private:
+ private:
   struct Handles;
   std::unique_ptr<Handles> handles_;
 };
@@ -77,4 +75,4 @@ private:
 /// stand in a message.
 std::string redact_url(std::string_view url);
 
-} // namespace millrace::connect::http
+}  // namespace millrace::connect::http

@@ -18,39 +18,30 @@ constexpr size_t kExcerptBytes = 80;
 std::string excerpt(std::string_view body) {
   std::string out;
   for (char c : body.substr(0, kExcerptBytes))
-    out += static_cast<unsigned char>(c) < 0x20 ||
-                   static_cast<unsigned char>(c) >= 0x7f
-               ? ' '
-               : c;
+    out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f ? ' ' : c;
   return body.size() > kExcerptBytes ? out + "…" : out;
 }
 
 std::string times(int n) {
-  static constexpr const char *kWords[] = {
-      "", "once", "twice", "three times", "four times", "five times"};
+  static constexpr const char* kWords[] = {"", "once", "twice", "three times", "four times", "five times"};
   return n < 6 ? kWords[n] : fmt::format("{} times", n);
 }
 
-std::string page_url(const PollerOptions &options, int64_t page) {
-  if (options.paging.parameter.empty())
-    return options.url;
+std::string page_url(const PollerOptions& options, int64_t page) {
+  if (options.paging.parameter.empty()) return options.url;
   size_t hash = std::min(options.url.find('#'), options.url.size());
   std::string url = options.url.substr(0, hash);
-  return fmt::format("{}{}{}={}", url,
-                     url.find('?') == std::string::npos ? '?' : '&',
-                     options.paging.parameter, page);
+  return fmt::format("{}{}{}={}", url, url.find('?') == std::string::npos ? '?' : '&', options.paging.parameter, page);
 }
 
-bool has_line_break(std::string_view text) {
-  return text.find_first_of("\r\n") != std::string_view::npos;
-}
+bool has_line_break(std::string_view text) { return text.find_first_of("\r\n") != std::string_view::npos; }
 
-} // namespace
+}  // namespace
 
 struct HttpPoller::Parts {
   PollerOptions options;
-  env::Clock &clock;
-  env::Random &random;
+  env::Clock& clock;
+  env::Random& random;
   Wait wait;
   format::JsonPath records_path;
   std::optional<format::JsonPath> key_path;
@@ -62,34 +53,30 @@ struct HttpPoller::Parts {
 
   struct Try {
     Outcome outcome = Outcome::kOk;
-    std::string what; // follows "GET url "
+    std::string what;  // follows "GET url "
     Errc code = Errc::kUnavailable;
     std::optional<Duration> retry_after;
     std::vector<model::Record> records;
     size_t bytes = 0;
   };
   Try ask(int64_t page, std::stop_token stop);
-  void read_answer(const HttpResponse &answer, Try &out);
-  Result<std::vector<model::Record>> extract(const std::string &body);
-  Try ask_until_answered(int64_t page, PollResult &result,
-                         std::stop_token stop);
+  void read_answer(const HttpResponse& answer, Try& out);
+  Result<std::vector<model::Record>> extract(const std::string& body);
+  Try ask_until_answered(int64_t page, PollResult& result, std::stop_token stop);
 };
 
 /// Status, media type and body of one answer, judged.
-void HttpPoller::Parts::read_answer(const HttpResponse &answer, Try &out) {
+void HttpPoller::Parts::read_answer(const HttpResponse& answer, Try& out) {
   out.bytes = answer.body.size();
   out.outcome = outcome_of_status(answer.status);
-  if (auto header = answer.header("retry-after"))
-    out.retry_after = parse_retry_after(*header, clock.now());
+  if (auto header = answer.header("retry-after")) out.retry_after = parse_retry_after(*header, clock.now());
   if (out.outcome != Outcome::kOk) {
     out.what = fmt::format("answered {}", answer.status);
-    if (!answer.body.empty() && answer.body[0] != '<')
-      out.what += ": " + excerpt(answer.body);
+    if (!answer.body.empty() && answer.body[0] != '<') out.what += ": " + excerpt(answer.body);
     bool later = out.outcome != Outcome::kRejected;
-    out.code = later ? Errc::kUnavailable
-               : answer.status == 401 || answer.status == 403
-                   ? Errc::kPermissionDenied
-                   : Errc::kFailedPrecondition;
+    out.code = later                                          ? Errc::kUnavailable
+               : answer.status == 401 || answer.status == 403 ? Errc::kPermissionDenied
+                                                              : Errc::kFailedPrecondition;
     return;
   }
   out.code = Errc::kInvalidArgument;
@@ -102,35 +89,30 @@ void HttpPoller::Parts::read_answer(const HttpResponse &answer, Try &out) {
     out.what = "answered HTML or XML, not JSON: " + excerpt(answer.body);
   } else if (auto records = extract(answer.body); !records) {
     out.outcome = Outcome::kMalformed;
-    out.what = fmt::format("answered what is not JSON ({}): {}",
-                           records.error().message, excerpt(answer.body));
+    out.what = fmt::format("answered what is not JSON ({}): {}", records.error().message, excerpt(answer.body));
   } else {
     out.records = std::move(*records);
   }
 }
 
-Result<std::vector<model::Record>>
-HttpPoller::Parts::extract(const std::string &body) {
+Result<std::vector<model::Record>> HttpPoller::Parts::extract(const std::string& body) {
   std::vector<model::Record> records;
   uint64_t without_key = 0;
-  TRY_DO(
-      format::select(body, records_path, [&](std::string_view raw) -> Status {
-        model::Record &record = records.emplace_back();
-        record.value.emplace(raw);
-        if (key_path) {
-          TRY(record.key, format::select_text(*record.value, *key_path));
-          if (!record.key)
-            ++without_key;
-        }
-        return {};
-      }));
+  TRY_DO(format::select(body, records_path, [&](std::string_view raw) -> Status {
+    model::Record& record = records.emplace_back();
+    record.value.emplace(raw);
+    if (key_path) {
+      TRY(record.key, format::select_text(*record.value, *key_path));
+      if (!record.key) ++without_key;
+    }
+    return {};
+  }));
   MutexLock lock(mutex);
   counters.records_without_key += without_key;
   return records;
 }
 
-HttpPoller::Parts::Try HttpPoller::Parts::ask(int64_t page,
-                                              std::stop_token stop) {
+HttpPoller::Parts::Try HttpPoller::Parts::ask(int64_t page, std::stop_token stop) {
   HttpRequest request{.method = options.method,
                       .url = page_url(options, page),
                       .headers = options.headers,
@@ -139,12 +121,9 @@ HttpPoller::Parts::Try HttpPoller::Parts::ask(int64_t page,
                       .connect_timeout = options.connect_timeout,
                       .max_body_bytes = options.max_body_bytes,
                       .max_redirects = options.max_redirects};
-  if (options.auth.kind == Auth::Kind::kBearer)
-    request.headers.emplace_back("Authorization",
-                                 "Bearer " + options.auth.value);
+  if (options.auth.kind == Auth::Kind::kBearer) request.headers.emplace_back("Authorization", "Bearer " + options.auth.value);
   if (options.auth.kind == Auth::Kind::kBasic)
-    request.headers.emplace_back("Authorization",
-                                 "Basic " + to_base64(options.auth.value));
+    request.headers.emplace_back("Authorization", "Basic " + to_base64(options.auth.value));
   Try out;
   auto answer = client.request(request, stop);
   if (answer) {
@@ -152,11 +131,9 @@ HttpPoller::Parts::Try HttpPoller::Parts::ask(int64_t page,
   } else {
     out.outcome = outcome_of_error(answer.error().code);
     out.code = answer.error().code;
-    std::string where =
-        fmt::format("{} {}: ", request.method, redact_url(request.url));
+    std::string where = fmt::format("{} {}: ", request.method, redact_url(request.url));
     std::string_view message = answer.error().message;
-    if (message.starts_with(where))
-      message.remove_prefix(where.size());
+    if (message.starts_with(where)) message.remove_prefix(where.size());
     out.what = "failed: " + std::string(message);
   }
   MutexLock lock(mutex);
@@ -167,79 +144,58 @@ HttpPoller::Parts::Try HttpPoller::Parts::ask(int64_t page,
   return out;
 }
 
-HttpPoller::Parts::Try
-HttpPoller::Parts::ask_until_answered(int64_t page, PollResult &result,
-                                      std::stop_token stop) {
+HttpPoller::Parts::Try HttpPoller::Parts::ask_until_answered(int64_t page, PollResult& result, std::stop_token stop) {
   for (int attempt = 1;; ++attempt) {
     ++result.attempts;
     Try last = ask(page, stop);
-    RetryStep step = after_attempt(options.retry, last.outcome, attempt,
-                                   last.retry_after, random.next());
+    RetryStep step = after_attempt(options.retry, last.outcome, attempt, last.retry_after, random.next());
     if (step.again && wait(step.delay, stop)) {
       MutexLock lock(mutex);
       ++counters.retries;
       continue;
     }
     if (step.again)
-      last = Try{.outcome = Outcome::kCancelled,
-                 .what = "was stopped while waiting to try again",
-                 .code = Errc::kCancelled};
-    if (last.outcome == Outcome::kOk)
-      return last;
-    std::string where =
-        fmt::format("{} {}", options.method, redact_url(options.url));
+      last = Try{.outcome = Outcome::kCancelled, .what = "was stopped while waiting to try again", .code = Errc::kCancelled};
+    if (last.outcome == Outcome::kOk) return last;
+    std::string where = fmt::format("{} {}", options.method, redact_url(options.url));
     std::string message = attempt == 1 || last.outcome == Outcome::kCancelled
                               ? fmt::format("{} {}", where, last.what)
-                              : fmt::format("{} failed {} (last: {})", where,
-                                            times(attempt), last.what);
+                              : fmt::format("{} failed {} (last: {})", where, times(attempt), last.what);
     result.error = Error{last.code, std::move(message), {}};
     if (last.retry_after)
-      result.next_delay =
-          std::max(options.interval,
-                   std::min(*last.retry_after, options.retry.retry_after_max));
+      result.next_delay = std::max(options.interval, std::min(*last.retry_after, options.retry.retry_after_max));
     return last;
   }
 }
 
-HttpPoller::HttpPoller(std::unique_ptr<Parts> parts)
-    : parts_(std::move(parts)) {}
+HttpPoller::HttpPoller(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 HttpPoller::~HttpPoller() = default;
 
-Result<std::unique_ptr<HttpPoller>> HttpPoller::create(PollerOptions options,
-                                                       env::Clock &clock,
-                                                       env::Random &random,
-                                                       Wait wait) {
-  if (!options.url.starts_with("http://") &&
-      !options.url.starts_with("https://"))
-    return fail(Errc::kInvalidArgument,
-                fmt::format("'{}' is not an http or https URL",
-                            redact_url(options.url)));
-  for (const auto &[name, value] : options.headers)
+Result<std::unique_ptr<HttpPoller>> HttpPoller::create(PollerOptions options, env::Clock& clock, env::Random& random, Wait wait) {
+  if (!options.url.starts_with("http://") && !options.url.starts_with("https://"))
+    return fail(Errc::kInvalidArgument, fmt::format("'{}' is not an http or https URL", redact_url(options.url)));
+  for (const auto& [name, value] : options.headers)
     if (name.empty() || has_line_break(name) || has_line_break(value))
-      return fail(Errc::kInvalidArgument,
-                  "a header of the HTTP source is empty or has a line break");
+      return fail(Errc::kInvalidArgument, "a header of the HTTP source is empty or has a line break");
   if (has_line_break(options.auth.value))
-    return fail(Errc::kInvalidArgument,
-                "the token of the HTTP source has a line break",
-                "trim the secret's file");
+    return fail(Errc::kInvalidArgument, "the token of the HTTP source has a line break", "trim the secret's file");
   TRY(auto records_path, format::JsonPath::parse(options.records));
   std::optional<format::JsonPath> key_path;
   if (!options.key.empty()) {
     TRY(key_path, format::JsonPath::parse(options.key));
   }
   int64_t first_page = options.paging.start;
-  return std::unique_ptr<HttpPoller>(new HttpPoller(
-      std::unique_ptr<Parts>(new Parts{.options = std::move(options),
-                                       .clock = clock,
-                                       .random = random,
-                                       .wait = std::move(wait),
-                                       .records_path = std::move(records_path),
-                                       .key_path = std::move(key_path),
-                                       .next_page = first_page})));
+  return std::unique_ptr<HttpPoller>(new HttpPoller(std::unique_ptr<Parts>(new Parts{.options = std::move(options),
+                                                                                     .clock = clock,
+                                                                                     .random = random,
+                                                                                     .wait = std::move(wait),
+                                                                                     .records_path = std::move(records_path),
+                                                                                     .key_path = std::move(key_path),
+                                                                                     .next_page = first_page})));
 }
 
 PollResult HttpPoller::poll(std::stop_token stop) {
-  const PollerOptions &options = parts_->options;
+  const PollerOptions& options = parts_->options;
   const bool paged = !options.paging.parameter.empty();
   PollResult result{.next_delay = options.interval};
   {
@@ -248,17 +204,13 @@ PollResult HttpPoller::poll(std::stop_token stop) {
   }
   size_t bytes = 0;
   for (int64_t pages = 1;; ++pages) {
-    Parts::Try answered =
-        parts_->ask_until_answered(parts_->next_page, result, stop);
-    if (result.error)
-      break;
+    Parts::Try answered = parts_->ask_until_answered(parts_->next_page, result, stop);
+    if (result.error) break;
     bytes += answered.bytes;
     bool last = !paged || answered.records.empty();
-    std::move(answered.records.begin(), answered.records.end(),
-              std::back_inserter(result.records));
+    std::move(answered.records.begin(), answered.records.end(), std::back_inserter(result.records));
     ++parts_->next_page;
-    if (last)
-      break;
+    if (last) break;
     if (bytes >= options.round_bytes_max || pages >= options.paging.pages_max) {
       result.next_delay = Duration(0);
       return result;
@@ -266,8 +218,7 @@ PollResult HttpPoller::poll(std::stop_token stop) {
   }
   // A later page that failed is asked for again; a round that is whole starts
   // anew.
-  if (!result.error)
-    parts_->next_page = options.paging.start;
+  if (!result.error) parts_->next_page = options.paging.start;
   return result;
 }
 
@@ -286,4 +237,4 @@ HttpPoller::Wait HttpPoller::real_wait() {
   };
 }
 
-} // namespace millrace::connect::http
+}  // namespace millrace::connect::http

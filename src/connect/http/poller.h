@@ -21,12 +21,12 @@ namespace millrace::connect::http {
 struct Auth {
   enum class Kind { kNone, kBearer, kBasic };
   Kind kind = Kind::kNone;
-  std::string value; // the token, or "user:password"
+  std::string value;  // the token, or "user:password"
 };
 
 /// Asks page after page until one has no records.
 struct Paging {
-  std::string parameter; // empty: one request a round
+  std::string parameter;  // empty: one request a round
   int64_t start = 1;
   int64_t pages_max = 10'000;
 };
@@ -40,14 +40,13 @@ struct PollerOptions {
   Duration interval = std::chrono::seconds(1);
   Duration timeout = std::chrono::seconds(30);
   Duration connect_timeout = std::chrono::seconds(5);
-  std::string records = "$"; // JSONPath of the records in an answer
-  std::string key;           // JSONPath in a record; empty: no key
+  std::string records = "$";  // JSONPath of the records in an answer
+  std::string key;            // JSONPath in a record; empty: no key
   Paging paging;
   RetryOptions retry;
   size_t max_body_bytes = 64 << 20;
-  size_t round_bytes_max = 256
-                           << 20; // a round with more pages than this is cut;
-                                  // the next goes on with the next page
+  size_t round_bytes_max = 256 << 20;  // a round with more pages than this is cut;
+                                       // the next goes on with the next page
   int max_redirects = 5;
 };
 
@@ -56,9 +55,9 @@ struct PollerOptions {
 struct PollResult {
   std::vector<model::Record> records;
   std::optional<Error> error;
-  int attempts = 0;       // requests sent, retries included
-  Duration next_delay{0}; // when to poll again: the interval, 0 after a cut
-                          // round, or what a Retry-After asked for
+  int attempts = 0;        // requests sent, retries included
+  Duration next_delay{0};  // when to poll again: the interval, 0 after a cut
+                           // round, or what a Retry-After asked for
 };
 
 struct PollerCounters {
@@ -66,10 +65,9 @@ struct PollerCounters {
   uint64_t requests = 0;
   uint64_t retries = 0;
   uint64_t records = 0;
-  uint64_t records_without_key =
-      0; // `key` matched nothing or null: the record goes on with a null key
-  uint64_t bytes = 0;                    // of bodies
-  std::array<uint64_t, 10> by_outcome{}; // indexed by Outcome
+  uint64_t records_without_key = 0;       // `key` matched nothing or null: the record goes on with a null key
+  uint64_t bytes = 0;                     // of bodies
+  std::array<uint64_t, 10> by_outcome{};  // indexed by Outcome
 };
 
 /// The HTTP source of a pipeline: asks an API round by round and makes a record
@@ -77,14 +75,12 @@ struct PollerCounters {
 /// in the answer; text keys are without their quotes. Threading: one thread;
 /// `counters` from any.
 class HttpPoller {
-public:
+ public:
   /// Waits, and returns false when stop came first.
   using Wait = std::function<bool(Duration, std::stop_token)>;
 
   /// Errors: kInvalidArgument (JSONPath, url, header).
-  static Result<std::unique_ptr<HttpPoller>> create(PollerOptions options,
-                                                    env::Clock &clock,
-                                                    env::Random &random,
+  static Result<std::unique_ptr<HttpPoller>> create(PollerOptions options, env::Clock& clock, env::Random& random,
                                                     Wait wait = real_wait());
   ~HttpPoller();
 
@@ -95,10 +91,10 @@ public:
 
   static Wait real_wait();
 
-private:
+ private:
   struct Parts;
   explicit HttpPoller(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
 
-} // namespace millrace::connect::http
+}  // namespace millrace::connect::http

@@ -15,30 +15,25 @@ using serve::http::HttpServer;
 using serve::http::Request;
 using serve::http::Response;
 
-Response json(std::string body, int status = 200,
-              serve::http::Pairs headers = {}) {
-  return {
-      .status = status, .headers = std::move(headers), .body = std::move(body)};
+Response json(std::string body, int status = 200, serve::http::Pairs headers = {}) {
+  return {.status = status, .headers = std::move(headers), .body = std::move(body)};
 }
 
 /// A server with a script of answers (the last one repeats), and a poller that
 /// waits on paper only.
 struct PollerTest : testing::Test {
-  std::unique_ptr<HttpPoller> make(std::vector<Response> script,
-                                   PollerOptions options = {}) {
+  std::unique_ptr<HttpPoller> make(std::vector<Response> script, PollerOptions options = {}) {
     script_ = std::move(script);
-    server_ = std::move(*HttpServer::start({}, [this](const Request &request) {
+    server_ = std::move(*HttpServer::start({}, [this](const Request& request) {
       MutexLock lock(mutex_);
       asked_.push_back(request);
       return script_[std::min(asked_.size(), script_.size()) - 1];
     }));
     options.url = server_->url() + "/api?secret=hunter2";
-    auto made =
-        HttpPoller::create(options, clock_, random_,
-                           [this](Duration delay, const std::stop_token &stop) {
-                             waits_.push_back(delay);
-                             return !stop.stop_requested();
-                           });
+    auto made = HttpPoller::create(options, clock_, random_, [this](Duration delay, const std::stop_token& stop) {
+      waits_.push_back(delay);
+      return !stop.stop_requested();
+    });
     EXPECT_TRUE(made) << made.error().message;
     return std::move(*made);
   }
@@ -50,19 +45,15 @@ struct PollerTest : testing::Test {
   env::FakeClock clock_{*parse_instant("2026-11-21T05:00:00Z")};
   env::SeededRandom random_{1};
   std::vector<Duration> waits_;
-  std::vector<Response> script_; // settled before the server starts
+  std::vector<Response> script_;  // settled before the server starts
   Mutex mutex_;
   std::vector<Request> asked_ GUARDED_BY(mutex_);
   std::unique_ptr<HttpServer> server_;
 };
 
 TEST_F(PollerTest, MakesRecordsWithKeys) {
-  auto poller =
-      make({json(R"({"results":[{"id":"a\"1","n":1},{"id":2},{"n":3}]})")},
-           {.auth = {Auth::Kind::kBasic, "u:p"},
-            .interval = 3s,
-            .records = "$.results[*]",
-            .key = "$.id"});
+  auto poller = make({json(R"({"results":[{"id":"a\"1","n":1},{"id":2},{"n":3}]})")},
+                     {.auth = {Auth::Kind::kBasic, "u:p"}, .interval = 3s, .records = "$.results[*]", .key = "$.id"});
   PollResult result = poller->poll({});
   ASSERT_FALSE(result.error) << result.error->message;
   ASSERT_EQ(result.records.size(), 3u);
@@ -76,16 +67,13 @@ TEST_F(PollerTest, MakesRecordsWithKeys) {
 }
 
 TEST_F(PollerTest, TriesAgainAndThenGoesOn) {
-  auto poller = make({json("", 500), json("<html>busy</html>"),
-                      json("{\"a\":", 200), json("", 200), json("{}")});
+  auto poller = make({json("", 500), json("<html>busy</html>"), json("{\"a\":", 200), json("", 200), json("{}")});
   PollResult result = poller->poll({});
   EXPECT_FALSE(result.error);
   EXPECT_EQ(result.attempts, 5);
   EXPECT_EQ(result.records.size(), 1u);
   EXPECT_EQ(waits_.size(), 4u);
-  EXPECT_EQ(
-      poller->counters().by_outcome[static_cast<size_t>(Outcome::kMalformed)],
-      3u);
+  EXPECT_EQ(poller->counters().by_outcome[static_cast<size_t>(Outcome::kMalformed)], 3u);
   EXPECT_EQ(poller->counters().retries, 4u);
 }
 
@@ -94,44 +82,36 @@ TEST_F(PollerTest, SaysWhatWentWrongAndNoSecret) {
   PollResult result = poller->poll({});
   ASSERT_TRUE(result.error);
   EXPECT_EQ(result.error->code, Errc::kUnavailable);
-  EXPECT_EQ(result.error->message,
-            "GET " + server_->url() +
-                "/api failed three times (last: answered 500: {})");
+  EXPECT_EQ(result.error->message, "GET " + server_->url() + "/api failed three times (last: answered 500: {})");
 }
 
 TEST_F(PollerTest, DoesNotRepeatWhatIsRejected) {
   auto poller = make({json("", 404)});
   PollResult result = poller->poll({});
   EXPECT_EQ(result.attempts, 1);
-  EXPECT_EQ(result.error->message,
-            "GET " + server_->url() + "/api answered 404");
+  EXPECT_EQ(result.error->message, "GET " + server_->url() + "/api answered 404");
 }
 
 TEST_F(PollerTest, HonoursRetryAfter) {
-  auto poller =
-      make({json("", 429, {{"Retry-After", "7"}}),
-            json("", 503, {{"Retry-After", "Sat, 21 Nov 2026 05:00:09 GMT"}}),
-            json("{}")});
+  auto poller = make(
+      {json("", 429, {{"Retry-After", "7"}}), json("", 503, {{"Retry-After", "Sat, 21 Nov 2026 05:00:09 GMT"}}), json("{}")});
   EXPECT_FALSE(poller->poll({}).error);
   EXPECT_EQ(waits_, (std::vector<Duration>{7s, 9s}));
-  auto last = make({json("", 429, {{"Retry-After", "60"}})},
-                   {.retry = {.max_attempts = 1}});
+  auto last = make({json("", 429, {{"Retry-After", "60"}})}, {.retry = {.max_attempts = 1}});
   EXPECT_EQ(last->poll({}).next_delay, 60s);
 }
 
 TEST_F(PollerTest, TurnsPagesUntilOneIsEmpty) {
-  auto poller = make({json("[1,2]"), json("[3]"), json("[]")},
-                     {.records = "$[*]", .paging = {.parameter = "page"}});
+  auto poller = make({json("[1,2]"), json("[3]"), json("[]")}, {.records = "$[*]", .paging = {.parameter = "page"}});
   EXPECT_EQ(poller->poll({}).records.size(), 3u);
   std::vector<std::string> pages;
-  for (const Request &request : asked())
-    pages.emplace_back(*request.parameter("page"));
+  for (const Request& request : asked()) pages.emplace_back(*request.parameter("page"));
   EXPECT_EQ(pages, (std::vector<std::string>{"1", "2", "3"}));
 }
 
 TEST_F(PollerTest, KeepsEarlierPagesWhenALaterOneFails) {
-  auto poller = make({json("[1,2]"), json("", 404), json("[3]"), json("[]")},
-                     {.records = "$[*]", .paging = {.parameter = "page"}});
+  auto poller =
+      make({json("[1,2]"), json("", 404), json("[3]"), json("[]")}, {.records = "$[*]", .paging = {.parameter = "page"}});
   PollResult first = poller->poll({});
   EXPECT_EQ(first.records.size(), 2u);
   EXPECT_TRUE(first.error);
@@ -141,9 +121,7 @@ TEST_F(PollerTest, KeepsEarlierPagesWhenALaterOneFails) {
 }
 
 TEST_F(PollerTest, CutsARoundThatIsTooLarge) {
-  auto poller = make({json("[1,2]")}, {.records = "$[*]",
-                                       .paging = {.parameter = "page"},
-                                       .round_bytes_max = 10});
+  auto poller = make({json("[1,2]")}, {.records = "$[*]", .paging = {.parameter = "page"}, .round_bytes_max = 10});
   PollResult result = poller->poll({});
   EXPECT_EQ(result.records.size(), 4u);
   EXPECT_EQ(result.next_delay, 0s);
@@ -161,14 +139,11 @@ TEST_F(PollerTest, StopsWhileWaiting) {
 TEST(HttpPoller, ChecksItsOptions) {
   env::FakeClock clock{Instant()};
   env::SeededRandom random{1};
-  for (const PollerOptions &bad :
-       {PollerOptions{.url = "ftp://h"},
-        PollerOptions{.url = "http://h", .headers = {{"a", "b\n"}}},
+  for (const PollerOptions& bad :
+       {PollerOptions{.url = "ftp://h"}, PollerOptions{.url = "http://h", .headers = {{"a", "b\n"}}},
         PollerOptions{.url = "http://h", .auth = {Auth::Kind::kBearer, "x\n"}},
-        PollerOptions{.url = "http://h", .records = "$.a["},
-        PollerOptions{.url = "http://h", .key = "x y"}})
-    EXPECT_EQ(HttpPoller::create(bad, clock, random).error().code,
-              Errc::kInvalidArgument);
+        PollerOptions{.url = "http://h", .records = "$.a["}, PollerOptions{.url = "http://h", .key = "x y"}})
+    EXPECT_EQ(HttpPoller::create(bad, clock, random).error().code, Errc::kInvalidArgument);
 }
 
 TEST(HttpPoller, RealWaitEndsWithStop) {
@@ -178,5 +153,5 @@ TEST(HttpPoller, RealWaitEndsWithStop) {
   EXPECT_TRUE(HttpPoller::real_wait()(1us, {}));
 }
 
-} // namespace
-} // namespace millrace::connect::http
+}  // namespace
+}  // namespace millrace::connect::http

@@ -12,23 +12,23 @@ namespace millrace::connect::http {
 /// How one try went, as far as trying again goes.
 enum class Outcome {
   kOk,
-  kServerError,     // 5xx, but 501 and 505
-  kTooManyRequests, // 429
-  kTimeout,         // ours, or 408
-  kNoConnection,    // refused, lost, not resolved
-  kMalformed,       // 2xx whose body is not what was asked for: proxies and
-                    // half-written answers do that
-  kRejected,        // any other status: asking again gives the same answer
+  kServerError,      // 5xx, but 501 and 505
+  kTooManyRequests,  // 429
+  kTimeout,          // ours, or 408
+  kNoConnection,     // refused, lost, not resolved
+  kMalformed,        // 2xx whose body is not what was asked for: proxies and
+                     // half-written answers do that
+  kRejected,         // any other status: asking again gives the same answer
   kTooLarge,
   kCancelled,
-  kBroken, // the request itself cannot be made
+  kBroken,  // the request itself cannot be made
 };
 std::string_view outcome_name(Outcome outcome);
 Outcome outcome_of_status(int status);
 Outcome outcome_of_error(Errc code);
 
 struct RetryOptions {
-  int max_attempts = 5; // 1: no second try
+  int max_attempts = 5;  // 1: no second try
   Duration base_delay = std::chrono::milliseconds(200);
   Duration max_delay = std::chrono::seconds(30);
   Duration retry_after_max = std::chrono::minutes(5);
@@ -43,8 +43,7 @@ struct RetryStep {
 /// backoff with full jitter: a delay drawn evenly from [0, min(max_delay,
 /// base_delay * 2^(attempts-1))] by `chance`; a Retry-After takes its place, up
 /// to `retry_after_max`.
-RetryStep after_attempt(const RetryOptions &options, Outcome outcome,
-                        int attempts, std::optional<Duration> retry_after,
+RetryStep after_attempt(const RetryOptions& options, Outcome outcome, int attempts, std::optional<Duration> retry_after,
                         uint64_t chance);
 
 /// Retry-After (RFC 9110, 10.2.3): seconds or an HTTP date; a date that has
@@ -55,4 +54,4 @@ std::optional<Duration> parse_retry_after(std::string_view value, Instant now);
 /// the century of the two-digit year.
 std::optional<Instant> parse_http_date(std::string_view value, Instant now);
 
-} // namespace millrace::connect::http
+}  // namespace millrace::connect::http

@@ -14,22 +14,23 @@ class Session;
 
 /// What the sessions of one server share.
 struct Core {
-  Core(const HttpServer::Options &options, Handler request_handler)
-      : limits(options.limits), guard(options.guard),
+  Core(const HttpServer::Options& options, Handler request_handler)
+      : limits(options.limits),
+        guard(options.guard),
         handler(std::move(request_handler)),
         pool(options.limits.handler_threads, options.limits.queued_requests) {}
 
   const Limits limits;
-  Guard guard; // settled before the first connection
+  Guard guard;  // settled before the first connection
   const Handler handler;
 
   std::atomic<bool> draining{false};
-  std::atomic<uint64_t> accepted{0}, over_limit{0}, requests{0}, queue_full{0},
-      timeouts{0}, malformed{0}, refused{0}, bytes_in{0}, bytes_out{0};
+  std::atomic<uint64_t> accepted{0}, over_limit{0}, requests{0}, queue_full{0}, timeouts{0}, malformed{0}, refused{0},
+      bytes_in{0}, bytes_out{0};
   std::atomic<uint64_t> by_class[6] = {};
 
   // Of the socket thread only.
-  std::unordered_set<Session *> sessions;
+  std::unordered_set<Session*> sessions;
   size_t body_bytes = 0;
 
   Mutex mutex;
@@ -37,8 +38,7 @@ struct Core {
   size_t open_sessions GUARDED_BY(mutex) = 0;
 
   HandlerPool pool;
-  boost::asio::io_context io{
-      1}; // last: handlers that it still holds refer to the rest
+  boost::asio::io_context io{1};  // last: handlers that it still holds refer to the rest
 };
 
-} // namespace millrace::serve::http
+}  // namespace millrace::serve::http

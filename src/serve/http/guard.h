@@ -36,9 +36,9 @@ std::optional<HostPort> split_host(std::string_view host);
 /// 403 (foreign Origin), 401 (token); nullopt = pass. The port of Host is not
 /// compared, since port mappings change it and name rebinding cannot be told by
 /// it.
-std::optional<Response> refuse(const Guard &guard, const Request &request);
+std::optional<Response> refuse(const Guard& guard, const Request& request);
 
 /// Takes as long for a wrong text as for the right one.
 bool equal_in_constant_time(std::string_view a, std::string_view b);
 
-} // namespace millrace::serve::http
+}  // namespace millrace::serve::http

@@ -2,16 +2,13 @@
 
 namespace millrace::serve::http {
 
-HandlerPool::HandlerPool(size_t threads, size_t queue_max)
-    : queue_max_(queue_max) {
-  for (size_t i = 0; i < threads; ++i)
-    threads_.emplace_back([this] { work(); });
+HandlerPool::HandlerPool(size_t threads, size_t queue_max) : queue_max_(queue_max) {
+  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
 bool HandlerPool::submit(std::function<void()> job) {
   MutexLock lock(mutex_);
-  if (stopped_ || queue_.size() >= queue_max_)
-    return false;
+  if (stopped_ || queue_.size() >= queue_max_) return false;
   queue_.push_back(std::move(job));
   changed_.notify_one();
   return true;
@@ -25,9 +22,8 @@ void HandlerPool::stop() {
     dropped.swap(queue_);
     changed_.notify_all();
   }
-  for (std::thread &thread : threads_)
-    if (thread.joinable())
-      thread.join();
+  for (std::thread& thread : threads_)
+    if (thread.joinable()) thread.join();
 }
 
 void HandlerPool::work() {
@@ -35,10 +31,8 @@ void HandlerPool::work() {
     std::function<void()> job;
     {
       MutexLock lock(mutex_);
-      while (queue_.empty() && !stopped_)
-        changed_.wait(mutex_);
-      if (stopped_)
-        return;
+      while (queue_.empty() && !stopped_) changed_.wait(mutex_);
+      if (stopped_) return;
       job = std::move(queue_.front());
       queue_.pop_front();
     }
@@ -46,4 +40,4 @@ void HandlerPool::work() {
   }
 }
 
-} // namespace millrace::serve::http
+}  // namespace millrace::serve::http

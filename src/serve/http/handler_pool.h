@@ -11,7 +11,7 @@ namespace millrace::serve::http {
 
 /// Threads that run handlers, and the bounded queue before them.
 class HandlerPool {
-public:
+ public:
   HandlerPool(size_t threads, size_t queue_max);
   ~HandlerPool() { stop(); }
 
@@ -20,7 +20,7 @@ public:
   /// Drops what is queued and waits for what runs.
   void stop() EXCLUDES(mutex_);
 
-private:
+ private:
   void work() EXCLUDES(mutex_);
 
   const size_t queue_max_;
@@ -32,4 +32,4 @@ private:
   std::vector<std::thread> threads_;
 };
 
-} // namespace millrace::serve::http
+}  // namespace millrace::serve::http

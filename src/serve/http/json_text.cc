@@ -8,14 +8,13 @@ namespace {
 /// Bytes of the well-formed UTF-8 character at the front; 0 when there is none.
 size_t character_size(std::string_view text) {
   for (size_t n = 1; n <= 4 && n <= text.size(); ++n)
-    if (is_utf8(text.substr(0, n)))
-      return n;
+    if (is_utf8(text.substr(0, n))) return n;
   return 0;
 }
 
-} // namespace
+}  // namespace
 
-void append_json_string(std::string &out, std::string_view text) {
+void append_json_string(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   while (!text.empty()) {
@@ -40,4 +39,4 @@ void append_json_string(std::string &out, std::string_view text) {
   out += '"';
 }
 
-} // namespace millrace::serve::http
+}  // namespace millrace::serve::http

@@ -22,16 +22,15 @@ struct Sample {
 };
 
 struct MetricFamily {
-  std::string name; // [a-zA-Z_:][a-zA-Z0-9_:]*
+  std::string name;  // [a-zA-Z_:][a-zA-Z0-9_:]*
   std::string help;
   MetricType type = MetricType::kGauge;
   std::vector<Sample> samples;
 };
 
-inline constexpr std::string_view kMetricsContentType =
-    "text/plain; version=0.0.4; charset=utf-8";
+inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The text exposition format 0.0.4 of Prometheus.
-std::string metrics_text(const std::vector<MetricFamily> &families);
+std::string metrics_text(const std::vector<MetricFamily>& families);
 
-} // namespace millrace::serve::http
+}  // namespace millrace::serve::http

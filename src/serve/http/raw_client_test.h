@@ -13,26 +13,23 @@ namespace millrace::serve::http {
 
 /// A client that sends what it is told, right or wrong.
 class RawClient {
-public:
-  explicit RawClient(uint16_t port)
-      : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+ public:
+  explicit RawClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::connect(socket_, reinterpret_cast<sockaddr *>(&address),
-                           sizeof address) == 0;
+    connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   }
   ~RawClient() { ::close(socket_); }
-  RawClient(const RawClient &) = delete;
-  RawClient &operator=(const RawClient &) = delete;
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
 
   bool connected() const { return connected_; }
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0)
-        return false;
+      if (sent <= 0) return false;
       bytes.remove_prefix(static_cast<size_t>(sent));
     }
     return true;
@@ -48,19 +45,17 @@ public:
     while (got_.find(mark) == std::string::npos && read_some()) {
     }
     size_t end = got_.find(mark);
-    if (end == std::string::npos)
-      return std::move(got_);
+    if (end == std::string::npos) return std::move(got_);
     std::string out = got_.substr(0, end + mark.size());
     got_.erase(0, out.size());
     return out;
   }
 
-private:
+ private:
   bool read_some() {
     char bytes[4096];
     ssize_t size = ::recv(socket_, bytes, sizeof bytes, 0);
-    if (size <= 0)
-      return false;
+    if (size <= 0) return false;
     got_.append(bytes, static_cast<size_t>(size));
     return true;
   }
@@ -70,4 +65,4 @@ private:
   std::string got_;
 };
 
-} // namespace millrace::serve::http
+}  // namespace millrace::serve::http

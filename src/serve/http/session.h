@@ -20,15 +20,15 @@ namespace millrace::serve::http {
 /// begins again. Threading: everything on the socket thread but `run`, which is
 /// a handler thread's.
 class Session : public std::enable_shared_from_this<Session> {
-public:
-  Session(boost::asio::ip::tcp::socket socket, Core &core);
+ public:
+  Session(boost::asio::ip::tcp::socket socket, Core& core);
 
   void start();
   /// Ends the connection now if it waits for a request, else after the answer.
   void drain();
   void close();
 
-private:
+ private:
   using ErrorCode = boost::beast::error_code;
   using Then = std::function<void()>;
 
@@ -46,14 +46,12 @@ private:
   bool take_body_memory();
   void read_failed(ErrorCode error, bool nothing_read);
   void dispatch();
-  void run(const Request &request);
+  void run(const Request& request);
   void answer(Response response);
   void refuse_request(Response response);
 
-  std::string head_of(const Response &response,
-                      std::optional<size_t> body_bytes);
-  void begin_stream(const Response &response,
-                    std::shared_ptr<StreamBuffer> stream);
+  std::string head_of(const Response& response, std::optional<size_t> body_bytes);
+  void begin_stream(const Response& response, std::shared_ptr<StreamBuffer> stream);
   void pump();
   void watch_for_hangup();
   void write(std::string bytes, Then then);
@@ -61,24 +59,21 @@ private:
   void finish_answer();
   void linger();
 
-  Core &core_;
+  Core& core_;
   boost::asio::ip::tcp::socket socket_;
-  boost::asio::steady_timer
-      deadline_; // of the read or write that runs; cancels it, so that a
-                 // timeout can still be answered
+  boost::asio::steady_timer deadline_;  // of the read or write that runs; cancels it, so that a
+                                        // timeout can still be answered
   uint64_t armed_ = 0;
   bool timed_out_ = false;
   boost::asio::steady_timer delay_;
   boost::beast::flat_buffer buffer_;
-  std::optional<
-      boost::beast::http::request_parser<boost::beast::http::string_body>>
-      parser_;
+  std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
   Request request_;
 
-  bool waiting_ = true; // for a request's first byte
+  bool waiting_ = true;  // for a request's first byte
   bool keep_alive_ = true;
-  bool input_is_left_ = false; // refused before the request was read: linger,
-                               // or the answer is lost to a reset
+  bool input_is_left_ = false;  // refused before the request was read: linger,
+                                // or the answer is lost to a reset
   bool head_only_ = false;
   bool http_1_0_ = false;
   bool closed_ = false;
@@ -91,4 +86,4 @@ private:
   size_t out_sent_ = 0;
 };
 
-} // namespace millrace::serve::http
+}  // namespace millrace::serve::http

@@ -9,17 +9,14 @@ namespace millrace::serve::http {
 Status StreamBuffer::write(std::string_view bytes) {
   MutexLock lock(mutex_);
   while (!bytes.empty()) {
-    while (piece_.bytes.size() >= bytes_max_ && !closed_)
-      taken_.wait(mutex_);
-    if (closed_)
-      return fail(Errc::kCancelled, "the client has gone");
+    while (piece_.bytes.size() >= bytes_max_ && !closed_) taken_.wait(mutex_);
+    if (closed_) return fail(Errc::kCancelled, "the client has gone");
     size_t size = std::min(bytes.size(), bytes_max_ - piece_.bytes.size());
     piece_.bytes += bytes.substr(0, size);
     bytes.remove_prefix(size);
     tell();
   }
-  return closed_ ? Status(fail(Errc::kCancelled, "the client has gone"))
-                 : Status();
+  return closed_ ? Status(fail(Errc::kCancelled, "the client has gone")) : Status();
 }
 
 void StreamBuffer::finish(bool whole) {
@@ -45,15 +42,13 @@ void StreamBuffer::close() {
 }
 
 void StreamBuffer::tell() {
-  if (told_)
-    return;
+  if (told_) return;
   told_ = true;
   on_ready_();
 }
 
 std::string chunk(std::string_view bytes) {
-  return bytes.empty() ? std::string()
-                       : fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
+  return bytes.empty() ? std::string() : fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
 }
 
-} // namespace millrace::serve::http
+}  // namespace millrace::serve::http

@@ -13,11 +13,9 @@ namespace millrace::serve::http {
 /// The socket's side is told by `on_ready`, once for all that has gathered
 /// until it calls `take`.
 class StreamBuffer : public BodyWriter {
-public:
-  StreamBuffer(size_t bytes_max, const std::atomic<bool> &stopping,
-               std::function<void()> on_ready)
-      : bytes_max_(bytes_max), stopping_(stopping),
-        on_ready_(std::move(on_ready)) {}
+ public:
+  StreamBuffer(size_t bytes_max, const std::atomic<bool>& stopping, std::function<void()> on_ready)
+      : bytes_max_(bytes_max), stopping_(stopping), on_ready_(std::move(on_ready)) {}
 
   Status write(std::string_view bytes) override EXCLUDES(mutex_);
   bool closed() const override { return closed_; }
@@ -34,11 +32,11 @@ public:
   /// Nobody will take any more.
   void close() EXCLUDES(mutex_);
 
-private:
+ private:
   void tell() REQUIRES(mutex_);
 
   const size_t bytes_max_;
-  const std::atomic<bool> &stopping_;
+  const std::atomic<bool>& stopping_;
   const std::function<void()> on_ready_;
   std::atomic<bool> closed_{false};
 
@@ -53,4 +51,4 @@ private:
 std::string chunk(std::string_view bytes);
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
-} // namespace millrace::serve::http
+}  // namespace millrace::serve::http

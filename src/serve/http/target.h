@@ -12,7 +12,7 @@ namespace millrace::serve::http {
 
 /// A request target taken apart (RFC 9112, 3.2).
 struct Target {
-  std::string authority; // of an absolute-form target, else empty
+  std::string authority;  // of an absolute-form target, else empty
   std::string path;
   std::vector<std::string> segments;
   Pairs query;
@@ -28,7 +28,6 @@ Result<Target> parse_target(std::string_view target);
 
 /// Percent-decodes; `plus_is_space` for query strings. nullopt for a bad escape
 /// or a NUL byte.
-std::optional<std::string> percent_decode(std::string_view text,
-                                          bool plus_is_space);
+std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 
-} // namespace millrace::serve::http
+}  // namespace millrace::serve::http

@@ -27,19 +27,18 @@ struct Nation {
   std::vector<Name> last;
   std::vector<std::string_view> streets;
   std::vector<Place> places;
-  std::string_view
-      postcode; // without letter or blank: a JSON number, as in the real API
+  std::string_view postcode;  // without letter or blank: a JSON number, as in the real API
   std::string_view phone;
   std::string_view cell;
-  std::string_view id_name; // empty: this country has none, and `value` is null
+  std::string_view id_name;  // empty: this country has none, and `value` is null
   std::string_view id_value;
 };
 
-const std::vector<Nation> &nations();
+const std::vector<Nation>& nations();
 /// Null when there is none of that code (two capital letters).
-const Nation *find_nation(std::string_view code);
+const Nation* find_nation(std::string_view code);
 
 /// Lower-case ASCII of Latin and Cyrillic letters; anything else is dropped.
 std::string fold_to_ascii(std::string_view text);
 
-} // namespace millrace::serve::randomuser
+}  // namespace millrace::serve::randomuser

@@ -37,18 +37,18 @@ struct UserOptions {
   std::string seed;
   int page = 1;
   int results = 1;
-  std::vector<std::string> nationalities; // upper case; empty: all. Unknown
-                                          // ones are ignored, as there.
-  std::optional<bool> female;             // empty: either
+  std::vector<std::string> nationalities;  // upper case; empty: all. Unknown
+                                           // ones are ignored, as there.
+  std::optional<bool> female;              // empty: either
   uint16_t fields = kAllFields;
   bool info = true;
   bool pretty = false;
-  Instant now; // ages are counted up to here
+  Instant now;  // ages are counted up to here
 };
 
 /// `{"results":[…],"info":{…}}`. A pure function: the same people for the same
 /// seed, page and index.
-std::string random_users_json(const UserOptions &options);
+std::string random_users_json(const UserOptions& options);
 
 /// The same person as user `index` of page 1, in the flat form with 12 text
 /// fields that the well-known pipelines store (about 440 bytes): id,
@@ -59,4 +59,4 @@ std::string flat_user_json(uint64_t seed, uint64_t index);
 /// Two letters each.
 std::vector<std::string_view> nationalities();
 
-} // namespace millrace::serve::randomuser
+}  // namespace millrace::serve::randomuser

@@ -14,23 +14,16 @@ namespace {
 
 const Instant kNow = *parse_instant("2026-11-21T05:00:00Z");
 
-UserOptions options(std::string seed, int results = 1) {
-  return {.seed = std::move(seed), .results = results, .now = kNow};
-}
+UserOptions options(std::string seed, int results = 1) { return {.seed = std::move(seed), .results = results, .now = kNow}; }
 
-std::string text_of(const std::string &json, const std::string &name) {
+std::string text_of(const std::string& json, const std::string& name) {
   std::smatch found;
-  return std::regex_search(json, found,
-                           std::regex("\"" + name + "\":\"([^\"]*)\""))
-             ? found[1].str()
-             : "";
+  return std::regex_search(json, found, std::regex("\"" + name + "\":\"([^\"]*)\"")) ? found[1].str() : "";
 }
 
 TEST(RandomUsers, SameSeedSamePeople) {
-  EXPECT_EQ(random_users_json(options("abc", 20)),
-            random_users_json(options("abc", 20)));
-  EXPECT_NE(random_users_json(options("abc", 20)),
-            random_users_json(options("abd", 20)));
+  EXPECT_EQ(random_users_json(options("abc", 20)), random_users_json(options("abc", 20)));
+  EXPECT_NE(random_users_json(options("abc", 20)), random_users_json(options("abd", 20)));
   UserOptions second = options("abc", 20);
   second.page = 2;
   EXPECT_NE(random_users_json(options("abc", 20)), random_users_json(second));
@@ -39,26 +32,20 @@ TEST(RandomUsers, SameSeedSamePeople) {
 TEST(RandomUsers, FieldsAndCountDoNotChangeAPerson) {
   UserOptions some = options("abc");
   some.fields = kLogin | kCell;
-  std::string all = random_users_json(options("abc", 5)),
-              few = random_users_json(some);
-  for (const char *name : {"uuid", "md5", "cell", "salt"})
-    EXPECT_EQ(text_of(all, name), text_of(few, name)) << name;
+  std::string all = random_users_json(options("abc", 5)), few = random_users_json(some);
+  for (const char* name : {"uuid", "md5", "cell", "salt"}) EXPECT_EQ(text_of(all, name), text_of(few, name)) << name;
   EXPECT_EQ(few.find("\"gender\""), std::string::npos);
 }
 
 /// A golden person: users of a seed stay who they are from version to version.
 TEST(RandomUsers, HasTheDocumentedShape) {
   std::string json = random_users_json(options("millrace"));
-  const std::string
-      quoted = "\"[^\"]+\"",
-      date = "\"\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z\"";
+  const std::string quoted = "\"[^\"]+\"", date = "\"\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z\"";
   std::string picture = "\"https://randomuser\\.me/api/portraits/";
   std::string shape =
-      "\\{\"results\":\\[\\{\"gender\":\"(fe)?male\",\"name\":\\{\"title\":" +
-      quoted + ",\"first\":" + quoted + ",\"last\":" + quoted +
-      "\\},\"location\":\\{\"street\":\\{\"number\":\\d+,\"name\":" + quoted +
-      "\\},\"city\":" + quoted + ",\"state\":" + quoted +
-      ",\"country\":" + quoted + ",\"postcode\":(\\d+|" + quoted +
+      "\\{\"results\":\\[\\{\"gender\":\"(fe)?male\",\"name\":\\{\"title\":" + quoted + ",\"first\":" + quoted +
+      ",\"last\":" + quoted + "\\},\"location\":\\{\"street\":\\{\"number\":\\d+,\"name\":" + quoted + "\\},\"city\":" + quoted +
+      ",\"state\":" + quoted + ",\"country\":" + quoted + ",\"postcode\":(\\d+|" + quoted +
       "),\"coordinates\":\\{\"latitude\":\"-?\\d+\\.\\d{4}\",\"longitude\":\"-?"
       "\\d+\\.\\d{4}\"\\}" +
       ",\"timezone\":\\{\"offset\":" + quoted + ",\"description\":" + quoted +
@@ -68,52 +55,37 @@ TEST(RandomUsers, HasTheDocumentedShape) {
       quoted + ",\"salt\":" + quoted +
       ",\"md5\":\"[0-9a-f]{32}\",\"sha1\":\"[0-9a-f]{40}\",\"sha256\":\"[0-9a-"
       "f]{64}\"\\},\"dob\":\\{\"date\":" +
-      date + ",\"age\":\\d+\\},\"registered\":\\{\"date\":" + date +
-      ",\"age\":\\d+\\},\"phone\":" + quoted + ",\"cell\":" + quoted +
-      ",\"id\":\\{\"name\":\"[A-Z]*\",\"value\":(null|" + quoted +
-      ")\\},\"picture\":\\{\"large\":" + picture +
-      "(wo)?men/\\d+\\.jpg\",\"medium\":" + picture +
-      "med/(wo)?men/\\d+\\.jpg\",\"thumbnail\":" + picture +
-      "thumb/(wo)?men/\\d+\\.jpg\"\\},\"nat\":\"[A-Z]{2}\"\\}\\]," +
+      date + ",\"age\":\\d+\\},\"registered\":\\{\"date\":" + date + ",\"age\":\\d+\\},\"phone\":" + quoted +
+      ",\"cell\":" + quoted + ",\"id\":\\{\"name\":\"[A-Z]*\",\"value\":(null|" + quoted +
+      ")\\},\"picture\":\\{\"large\":" + picture + "(wo)?men/\\d+\\.jpg\",\"medium\":" + picture +
+      "med/(wo)?men/\\d+\\.jpg\",\"thumbnail\":" + picture + "thumb/(wo)?men/\\d+\\.jpg\"\\},\"nat\":\"[A-Z]{2}\"\\}\\]," +
       "\"info\":\\{\"seed\":\"millrace\",\"results\":1,\"page\":1,\"version\":"
       "\"1.4\"\\}\\}";
   EXPECT_TRUE(std::regex_match(json, std::regex(shape))) << json;
 }
 
 TEST(RandomUsers, PostcodeIsNumberOrTextByNation) {
-  for (auto [nat, is_text] : {std::pair{"US", false},
-                              {"DE", false},
-                              {"GB", true},
-                              {"CA", true},
-                              {"NL", true}}) {
+  for (auto [nat, is_text] : {std::pair{"US", false}, {"DE", false}, {"GB", true}, {"CA", true}, {"NL", true}}) {
     UserOptions one = options("p");
     one.nationalities = {nat};
-    EXPECT_EQ(random_users_json(one).find("\"postcode\":\"") !=
-                  std::string::npos,
-              is_text)
-        << nat;
+    EXPECT_EQ(random_users_json(one).find("\"postcode\":\"") != std::string::npos, is_text) << nat;
   }
 }
 
 TEST(RandomUsers, AgesFollowTheClock) {
   UserOptions later = options("age");
   std::string before = random_users_json(later);
-  Instant born =
-      *parse_instant(text_of(before.substr(before.find("\"dob\"")), "date"));
+  Instant born = *parse_instant(text_of(before.substr(before.find("\"dob\"")), "date"));
   auto age_at = [&](Instant now) {
     later.now = now;
     std::string json = random_users_json(later);
     std::smatch found;
-    std::regex_search(
-        json, found,
-        std::regex("\"dob\":\\{\"date\":\"[^\"]*\",\"age\":(\\d+)"));
+    std::regex_search(json, found, std::regex("\"dob\":\\{\"date\":\"[^\"]*\",\"age\":(\\d+)"));
     return std::stoi(found[1]);
   };
   using namespace std::chrono;
   year_month_day day(floor<days>(born));
-  Instant birthday =
-      Instant(sys_days((day.year() + years(40)) / day.month() / day.day())) +
-      (born - floor<days>(born));
+  Instant birthday = Instant(sys_days((day.year() + years(40)) / day.month() / day.day())) + (born - floor<days>(born));
   EXPECT_EQ(age_at(birthday - microseconds(1)), 39);
   EXPECT_EQ(age_at(birthday), 40);
 }
@@ -126,14 +98,12 @@ TEST(RandomUsers, EveryNationCanBeAskedFor) {
     one.female = true;
     std::string json = random_users_json(one);
     EXPECT_EQ(json.find("\"gender\":\"male\""), std::string::npos);
-    EXPECT_NE(json.find("\"nat\":\"" + std::string(nat) + "\""),
-              std::string::npos);
+    EXPECT_NE(json.find("\"nat\":\"" + std::string(nat) + "\""), std::string::npos);
     EXPECT_EQ(json.find("\".@"), std::string::npos);
   }
-  for (const Nation &nation : nations())
-    for (const auto *list : {&nation.men, &nation.women, &nation.last})
-      for (const Name &name : *list)
-        EXPECT_GE(name.ascii.size(), 2u) << name.text;
+  for (const Nation& nation : nations())
+    for (const auto* list : {&nation.men, &nation.women, &nation.last})
+      for (const Name& name : *list) EXPECT_GE(name.ascii.size(), 2u) << name.text;
 }
 
 TEST(FlatUser, HasTwelveTextFields) {
@@ -142,9 +112,8 @@ TEST(FlatUser, HasTwelveTextFields) {
   for (uint64_t i = 0; i < 1000; ++i) {
     std::string json = flat_user_json(7, i);
     EXPECT_EQ(std::count(json.begin(), json.end(), ':') >= 12, true);
-    for (const char *name :
-         {"id", "first_name", "last_name", "gender", "address", "post_code",
-          "email", "username", "dob", "registered_date", "phone", "picture"})
+    for (const char* name : {"id", "first_name", "last_name", "gender", "address", "post_code", "email", "username", "dob",
+                             "registered_date", "phone", "picture"})
       ASSERT_NE(text_of(json, name), "") << name << " " << json;
     ids.insert(text_of(json, "id"));
     bytes += json.size();
@@ -154,12 +123,8 @@ TEST(FlatUser, HasTwelveTextFields) {
   EXPECT_EQ(flat_user_json(7, 3), flat_user_json(7, 3));
 }
 
-http::Response ask(RandomUserApi &api, http::Pairs query,
-                   std::vector<std::string> segments = {"api", ""}) {
-  return api.handle({.method = "GET",
-                     .path = "/api/",
-                     .segments = std::move(segments),
-                     .query = std::move(query)});
+http::Response ask(RandomUserApi& api, http::Pairs query, std::vector<std::string> segments = {"api", ""}) {
+  return api.handle({.method = "GET", .path = "/api/", .segments = std::move(segments), .query = std::move(query)});
 }
 
 struct ApiTest : testing::Test {
@@ -169,45 +134,31 @@ struct ApiTest : testing::Test {
 
 TEST_F(ApiTest, ReadsParameters) {
   RandomUserApi api({}, clock, random);
-  http::Response answer = ask(api, {{"results", "3"},
-                                    {"seed", "a\"b"},
-                                    {"nat", "gb, us"},
-                                    {"inc", "nat,name"},
-                                    {"exc", "name"},
-                                    {"page", "2"}});
+  http::Response answer =
+      ask(api, {{"results", "3"}, {"seed", "a\"b"}, {"nat", "gb, us"}, {"inc", "nat,name"}, {"exc", "name"}, {"page", "2"}});
   EXPECT_TRUE(std::regex_match(
       answer.body,
       std::regex(
           R"re(\{"results":\[(\{"nat":"(GB|US)"\},?){3}\],"info":\{"seed":"a\\"b","results":3,"page":2,"version":"1.4"\}\})re")))
       << answer.body;
-  EXPECT_EQ(ask(api, {{"noinfo", ""}}).body.find("\"info\""),
-            std::string::npos);
-  EXPECT_NE(ask(api, {{"format", "pretty"}}).body.find("\n  \"results\": [\n"),
-            std::string::npos);
+  EXPECT_EQ(ask(api, {{"noinfo", ""}}).body.find("\"info\""), std::string::npos);
+  EXPECT_NE(ask(api, {{"format", "pretty"}}).body.find("\n  \"results\": [\n"), std::string::npos);
   EXPECT_EQ(ask(api, {}, {}).status, 200);
   EXPECT_EQ(ask(api, {}, {"other"}).status, 404);
-  for (auto bad : {std::pair{"results", "0"},
-                   {"results", "5001"},
-                   {"results", "x"},
-                   {"page", "0"},
-                   {"inc", "wings"},
-                   {"format", "csv"}})
+  for (auto bad :
+       {std::pair{"results", "0"}, {"results", "5001"}, {"results", "x"}, {"page", "0"}, {"inc", "wings"}, {"format", "csv"}})
     EXPECT_EQ(ask(api, {bad}).status, 400) << bad.first;
 }
 
 TEST_F(ApiTest, WithoutSeedPeopleDiffer) {
   RandomUserApi api({}, clock, random);
   std::set<std::string> seen;
-  for (int i = 0; i < 50; ++i)
-    seen.insert(text_of(ask(api, {}).body, "uuid"));
+  for (int i = 0; i < 50; ++i) seen.insert(text_of(ask(api, {}).body, "uuid"));
   EXPECT_EQ(seen.size(), 50u);
 }
 
 TEST_F(ApiTest, MisbehavesAsAsked) {
-  RandomUserApi api({.error_share = 0.3,
-                     .malformed_share = 0.5,
-                     .delay = std::chrono::seconds(2)},
-                    clock, random);
+  RandomUserApi api({.error_share = 0.3, .malformed_share = 0.5, .delay = std::chrono::seconds(2)}, clock, random);
   int errors = 0, html = 0, cut = 0;
   for (int i = 0; i < 1000; ++i) {
     http::Response answer = ask(api, {});
@@ -232,5 +183,5 @@ TEST_F(ApiTest, ServesOnAPort) {
   (*server)->stop();
 }
 
-} // namespace
-} // namespace millrace::serve::randomuser
+}  // namespace
+}  // namespace millrace::serve::randomuser

@@ -15,7 +15,7 @@ namespace {
 /// In rising order of precedence: a record of several rows ends as the strongest of them.
 enum class Fate : uint8_t { kFiltered, kExpired, kOut, kSkipped, kDead };
 
-uint64_t Balance::*count_of(Fate fate) {
+uint64_t Balance::* count_of(Fate fate) {
   switch (fate) {
     case Fate::kFiltered: return &Balance::filtered;
     case Fate::kExpired: return &Balance::expired;
@@ -27,13 +27,15 @@ uint64_t Balance::*count_of(Fate fate) {
 }
 
 /// An error that a smaller batch may not have: one bad record in it, or too much memory for all of it at once.
-bool can_be_narrowed(const Error& error) { return error.code == Errc::kInvalidArgument || error.code == Errc::kResourceExhausted; }
+bool can_be_narrowed(const Error& error) {
+  return error.code == Errc::kInvalidArgument || error.code == Errc::kResourceExhausted;
+}
 
 /// Runs `statement` over the rows [first, first + count) of `input`. What fails is halved until single rows are left, which go to
 /// `on_bad_row`; everything else goes to `on_rows`.
 template <class OnRows, class OnBadRow>
-Status run_narrowing(port::CompiledQuery& statement, const model::ColumnBatch& input, size_t first, size_t count, const OnRows& on_rows,
-                     const OnBadRow& on_bad_row) {
+Status run_narrowing(port::CompiledQuery& statement, const model::ColumnBatch& input, size_t first, size_t count,
+                     const OnRows& on_rows, const OnBadRow& on_bad_row) {
   auto result = statement.run(input, first, count);
   if (result) {
     for (const model::ColumnBatch& rows : *result) TRY_DO(on_rows(rows));
@@ -146,7 +148,8 @@ Status Pipeline::check_contract(Slice& slice) {
   auto on_rows = [&](const model::ColumnBatch& rows) -> Status {
     for (size_t i = 0; i < rows.rows; ++i) {
       std::string rule(rows.columns[1].text(i));
-      TRY_DO(refuse_row(static_cast<size_t>(rows.columns[0].at<int64_t>(i)), rule, fmt::format("the contract '{}' is not true", rule)));
+      TRY_DO(refuse_row(static_cast<size_t>(rows.columns[0].at<int64_t>(i)), rule,
+                        fmt::format("the contract '{}' is not true", rule)));
     }
     return {};
   };
@@ -186,7 +189,10 @@ Status Pipeline::stage(Slice& slice, const model::ColumnBatch& rows) {
     origins[i].ordinal = item.rows++;
     origins[i].erase = delete_column != nullptr && !delete_column->is_null(i) && delete_column->at<bool>(i);
   }
-  model::ColumnBatch visible{output_, {rows.columns.begin(), rows.columns.begin() + static_cast<ptrdiff_t>(output_->fields.size())}, rows.rows, rows.owner};
+  model::ColumnBatch visible{output_,
+                             {rows.columns.begin(), rows.columns.begin() + static_cast<ptrdiff_t>(output_->fields.size())},
+                             rows.rows,
+                             rows.owner};
   TRY(port::SinkReport report, parts_.sink.stage(visible, origins, slice.replaying));
 
   std::vector<Fate> fates(rows.rows, Fate::kOut);
@@ -206,7 +212,8 @@ Status Pipeline::refuse(Slice& slice, size_t index, const RecordFault& fault) {
     case OnError::kSkip: slice.meet(index, Fate::kSkipped); return {};
     case OnError::kFail:
       return fail(Errc::kFailedPrecondition,
-                  fmt::format("query {} stopped at {}-{}@{}: {}: {}", spec_.query, spec_.topic, item.origin.partition, item.origin.offset, fault.stage, fault.message),
+                  fmt::format("query {} stopped at {}-{}@{}: {}: {}", spec_.query, spec_.topic, item.origin.partition,
+                              item.origin.offset, fault.stage, fault.message),
                   "mend the query or the contract, or set on_error: dead_letter (keeps the record) or skip (counts it)");
     case OnError::kDeadLetter: break;
   }

@@ -21,7 +21,8 @@ class MemorySink : public port::Sink {
     port::RowOrigin origin;
   };
   port::SinkTraits traits() const override { return {}; }
-  Result<port::SinkReport> stage(const model::ColumnBatch& rows, const std::vector<port::RowOrigin>& origins, bool check_versions) override {
+  Result<port::SinkReport> stage(const model::ColumnBatch& rows, const std::vector<port::RowOrigin>& origins,
+                                 bool check_versions) override {
     port::SinkReport report;
     for (uint32_t i = 0; i < rows.rows; ++i) {
       int64_t id = rows.columns[0].at<int64_t>(i);
@@ -161,7 +162,9 @@ TEST_F(PipelineTest, VersionsGrowAlongAPartition) {
 }
 
 TEST_F(PipelineTest, EachRecordHasOneFate) {
-  spec_.statement = "SELECT id + CASE WHEN word = 'boom' THEN CAST(word AS BIGINT) ELSE 0 END AS id, word, __row FROM events WHERE word <> 'no'";
+  spec_.statement =
+      "SELECT id + CASE WHEN word = 'boom' THEN CAST(word AS BIGINT) ELSE 0 END AS id, word, __row FROM events WHERE word <> "
+      "'no'";
   process({record(1), record(2, "no"), "not json", record(3, "boom"), record(-4), record(2000), record(5)});
   const Balance& balance = pipeline().position().balance;
   EXPECT_EQ(balance.in, 7u);
@@ -190,7 +193,8 @@ TEST_F(PipelineTest, ManyBadRecordsAreFoundOneByOne) {
 }
 
 TEST_F(PipelineTest, TheContractIsCheckedBeforeTheQuery) {
-  spec_.contract = "SELECT __row, CASE WHEN (id < 100) IS NOT TRUE THEN 'small' END AS broken FROM events WHERE (id < 100) IS NOT TRUE";
+  spec_.contract =
+      "SELECT __row, CASE WHEN (id < 100) IS NOT TRUE THEN 'small' END AS broken FROM events WHERE (id < 100) IS NOT TRUE";
   process({record(1), record(100), record(2), R"({"word": "null id"})"});
   EXPECT_EQ(sink_.rows.size(), 2u);
   auto found = letters();

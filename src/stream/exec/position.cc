@@ -9,8 +9,9 @@ constexpr uint8_t kFormat = 1;
 constexpr uint64_t kPartitionsMax = 100'000;
 
 // The order on disk; a new count is appended, and an old position simply lacks it.
-constexpr uint64_t Balance::*kCounts[] = {&Balance::in,      &Balance::out,  &Balance::filtered, &Balance::absorbed,     &Balance::dead,
-                                          &Balance::skipped, &Balance::late, &Balance::expired,  &Balance::rows_written, &Balance::superseded};
+constexpr uint64_t Balance::* kCounts[] = {&Balance::in,           &Balance::out,       &Balance::filtered, &Balance::absorbed,
+                                           &Balance::dead,         &Balance::skipped,   &Balance::late,     &Balance::expired,
+                                           &Balance::rows_written, &Balance::superseded};
 
 }  // namespace
 

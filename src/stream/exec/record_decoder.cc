@@ -96,7 +96,8 @@ RecordDecoder::RecordDecoder(std::shared_ptr<const model::Schema> columns) : col
 
 RecordDecoder::~RecordDecoder() = default;
 
-std::optional<RecordFault> RecordDecoder::append(const model::RecordView& record, model::Partition partition, model::BatchBuilder& out) {
+std::optional<RecordFault> RecordDecoder::append(const model::RecordView& record, model::Partition partition,
+                                                 model::BatchBuilder& out) {
   if (json_ != nullptr && record.value) {
     if (Status done = json_->append(*record.value, out); !done) {
       return RecordFault{"decode", std::string(format::fault_name(json_->last_fault())), done.error().message};
@@ -104,7 +105,8 @@ std::optional<RecordFault> RecordDecoder::append(const model::RecordView& record
   } else {
     for (size_t i = 0; i < record_columns_; ++i) out.column(i).append_null();
   }
-  for (size_t i = record_columns_; i < columns_->fields.size(); ++i) append_metadata(out.column(i), columns_->fields[i].name, record, partition);
+  for (size_t i = record_columns_; i < columns_->fields.size(); ++i)
+    append_metadata(out.column(i), columns_->fields[i].name, record, partition);
   if (columns_->fields.empty()) out.add_row_without_columns();
   return std::nullopt;
 }

@@ -21,7 +21,8 @@ std::string_view query_state_name(QueryState state) {
   return "unknown";
 }
 
-Runner::Runner(Parts parts, env::Clock& clock, bool paused) : parts_(std::move(parts)), clock_(clock), output_(parts_.pipeline->output()) {
+Runner::Runner(Parts parts, env::Clock& clock, bool paused)
+    : parts_(std::move(parts)), clock_(clock), output_(parts_.pipeline->output()) {
   status_.state = paused ? QueryState::kPaused : QueryState::kRunning;
   status_.position = parts_.pipeline->position();
 }
@@ -75,7 +76,9 @@ bool Runner::wait_for(const std::vector<model::Offset>& ends, Duration timeout, 
       reached = reached && (ends[i].value == 0 || (i < partitions.size() && partitions[i].next >= ends[i]));
     }
     if (reached) return true;
-    if (status_.state == QueryState::kFailed || status_.state == QueryState::kStopped || cancelled() || clock_.monotonic() >= until) return false;
+    if (status_.state == QueryState::kFailed || status_.state == QueryState::kStopped || cancelled() ||
+        clock_.monotonic() >= until)
+      return false;
     changed_.wait_for(mutex_, kLook);
   }
 }
@@ -125,7 +128,8 @@ Status Runner::run_epoch(Duration wait) {
   while (!runs.empty()) {
     size_t records = pipeline.epoch_records(), bytes = pipeline.epoch_bytes();
     TRY_DO(pipeline.feed(runs));
-    bool caught_up = pipeline.epoch_records() - records < kSliceRecordsMax / 2 && pipeline.epoch_bytes() - bytes < kSliceBytesMax / 2;
+    bool caught_up =
+        pipeline.epoch_records() - records < kSliceRecordsMax / 2 && pipeline.epoch_bytes() - bytes < kSliceBytesMax / 2;
     if (caught_up || pipeline.epoch_records() >= kEpochRecordsMax || pipeline.epoch_bytes() >= kEpochBytesMax) break;
     TRY(runs, parts_.source->poll(limit, Duration(0)));
   }

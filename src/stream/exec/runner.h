@@ -19,8 +19,8 @@ std::string_view query_state_name(QueryState state);
 
 struct QueryStatus {
   QueryState state = QueryState::kStopped;
-  std::string reason;  // why it failed
-  Position position;   // as committed
+  std::string reason;   // why it failed
+  Position position;    // as committed
   uint64_t epochs = 0;  // since the start of the process
   Duration busy{0};     // time spent on them
 };
@@ -28,8 +28,10 @@ struct QueryStatus {
 /// The thread of one query: reads its source, runs epochs, commits. An epoch takes what has arrived; under backlog it grows up to
 /// kEpochRecordsMax records, because large commits cost less a row (architecture, data path 7).
 ///
-/// **Threading**: every method from any thread. **Lifetime**: stop() before what the pipeline refers to goes; the destructor calls it.
-/// **Errors**: a failed epoch is abandoned and the query stops as kFailed with the reason; resume() tries again from the committed position.
+/// **Threading**: every method from any thread. **Lifetime**: stop() before what the pipeline refers to goes; the destructor
+/// calls it.
+/// **Errors**: a failed epoch is abandoned and the query stops as kFailed with the reason; resume() tries again from the
+/// committed position.
 class Runner {
  public:
   static constexpr size_t kEpochRecordsMax = 1'000'000;
@@ -54,7 +56,8 @@ class Runner {
   QueryStatus status() const;
   const std::shared_ptr<const model::Schema>& output() const { return output_; }
 
-  /// Waits until every partition is committed up to `ends` (offsets by partition). False: the time ran out, `cancelled` said so, or the query failed.
+  /// Waits until every partition is committed up to `ends` (offsets by partition). False: the time ran out, `cancelled` said so,
+  /// or the query failed.
   bool wait_for(const std::vector<model::Offset>& ends, Duration timeout, const std::function<bool()>& cancelled);
   /// Runs on the query's thread between two epochs (also while paused or failed), and waits for it.
   Result<Pipeline::ReplayReport> replay(std::vector<table::DeadLetter> letters);
