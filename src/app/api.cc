@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "base/bytes.h"
+
 namespace millrace::app {
 namespace {
 
@@ -95,6 +97,11 @@ Response handle(Instance& instance, const Request& request) {
                                        fmt::format("{} is not possible on {}", request.method, request.path));
   return serve::http::error_response(404, "not_found", fmt::format("there is nothing at {}", request.path),
                                      "docs/http-api.md lists the paths");
+}
+
+Json bytes_json(const std::optional<std::string_view>& bytes) {
+  if (!bytes) return Json();
+  return is_utf8(*bytes) ? Json(*bytes) : Json("base64:" + to_base64(*bytes));
 }
 
 Json balance_json(const QueryView& query) {

@@ -50,6 +50,9 @@ Response handle(Instance& instance, const Request& request);
 
 Response json_response(const format::Json& json, int status = 200);
 
+/// A key or value: text when it is UTF-8, else `base64:…`; null when it is null.
+format::Json bytes_json(const std::optional<std::string_view>& bytes);
+
 /// The balance of an edge as the contract names its counts.
 format::Json balance_json(const QueryView& query);
 

@@ -11,11 +11,6 @@ namespace {
 
 using format::Json;
 
-Json bytes_json(const std::optional<std::string>& bytes) {
-  if (!bytes) return Json();
-  return is_utf8(*bytes) ? Json(*bytes) : Json("base64:" + to_base64(*bytes));
-}
-
 Json letter_json(const table::DeadLetter& letter) {
   Json json = Json::object();
   json.set("id", table::dead_letter_id(letter))

@@ -208,11 +208,6 @@ Result<Response> produce(const Call& call) {
   return json_response(json);
 }
 
-Json bytes_json(const std::optional<std::string_view>& bytes) {
-  if (!bytes) return Json();
-  return is_utf8(*bytes) ? Json(*bytes) : Json("base64:" + to_base64(*bytes));
-}
-
 Json record_json(const log::Topic& topic, int32_t partition, const model::RecordView& record) {
   Json json = Json::object();
   json.set("topic", topic.name())

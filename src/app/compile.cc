@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "app/remarks.h"
 #include "stream/exec/record_decoder.h"
 #include "stream/plan/query_plan.h"
 
@@ -258,14 +259,14 @@ class Compiler {
     std::vector<std::pair<size_t, model::Type>> casts;
     if (query.into_table) {
       fit_table(query, *table, out.output, casts);
-      check_key_partitions(query, *table, from, tree);
+      warn_key_across_partitions(project_, query, *table, from.name, tree, faults_);
     } else {
       fit_topic(query, out.output);
     }
     for (const auto& [column, type] : casts) out.output.fields[column].type = type;
     out.spec.statement = with_casts(statement, columns, casts);
-    warn_lost_zones(query, from, out.output);
-    explain(query, planned, out);
+    warn_lost_zones(query, *from.schema, out.output, faults_);
+    out.plan = plan_in_words(project_, query, planned, out);
     out_.queries.push_back(std::move(out));
     return {};
   }
@@ -376,100 +377,6 @@ class Compiler {
         faults_.add(query.sql.location, "unfilled-column",
                     fmt::format("query {} does not give the column '{}' of topic {}", query.name, field.name, into.name));
       }
-    }
-  }
-
-  /// Of two records with one key in two partitions either may be committed last (architecture, data path 8).
-  void check_key_partitions(const project::Query& query, const project::Table& table, const CompiledTopic& from,
-                            const Json& tree) {
-    const project::Topic* topic = project::find(project_.topics, from.name);
-    if (topic == nullptr || topic->partitions <= 1) return;
-    std::vector<std::string> keys = {"_key"};
-    for (const project::Source& source : project_.sources) {
-      if (source.into == from.name && source.key.starts_with("$.")) keys.push_back(source.key.substr(2));
-    }
-    for (const project::KeyColumn& column : table.partition_key) {
-      std::string path = select_path(tree, column.name, from.name);
-      if (std::find(keys.begin(), keys.end(), path) != keys.end()) return;
-    }
-    faults_.add(
-        query.location, "key-across-partitions",
-        fmt::format("rows of {} with one key may come from several partitions of {}; the one that is committed last stays",
-                    table.name, from.name),
-        "give the records that key (`key:` of the source, or the producer's), or use one partition");
-  }
-
-  /// The dotted path that stands alone behind an output column's name; empty when it is another expression.
-  static std::string select_path(const Json& tree, std::string_view column, std::string_view topic) {
-    const Json* statements = tree.find("statements");
-    if (statements == nullptr || statements->as_array() == nullptr || statements->as_array()->empty()) return {};
-    const Json* node = statements->as_array()->front().find("node");
-    const Json* list = node != nullptr ? node->find("select_list") : nullptr;
-    if (list == nullptr || list->as_array() == nullptr) return {};
-    for (const Json& item : *list->as_array()) {
-      const Json* names = item.find("column_names");
-      if (item.string_or("class", "") != "COLUMN_REF" || names == nullptr || names->as_array() == nullptr ||
-          names->as_array()->empty())
-        continue;
-      const Json::Array& parts = *names->as_array();
-      std::string alias = item.string_or("alias", "");
-      if (alias.empty()) alias = parts.back().as_string() != nullptr ? *parts.back().as_string() : "";
-      if (!model::same_name(alias, column)) continue;
-      std::string path;
-      for (size_t i = 0; i < parts.size(); ++i) {
-        const std::string* part = parts[i].as_string();
-        if (part == nullptr || (i == 0 && parts.size() > 1 && model::same_name(*part, topic))) continue;
-        path += (path.empty() ? "" : ".") + *part;
-      }
-      return path;
-    }
-    return {};
-  }
-
-  void warn_lost_zones(const project::Query& query, const CompiledTopic& from, const model::Schema& output) {
-    bool zoned = std::any_of(from.schema->fields.begin(), from.schema->fields.end(),
-                             [](const model::Field& field) { return has_zone(field.type); });
-    for (const model::Field& field : output.fields) {
-      if (field.type.id != model::TypeId::kTimestamp || !zoned) continue;
-      faults_.add(
-          query.sql.location, "lost-zone",
-          fmt::format("column '{}' of query {} is a TIMESTAMP: the offset of a zoned time is dropped", field.name, query.name),
-          "use TIMESTAMP WITH TIME ZONE");
-    }
-  }
-
-  static bool has_zone(const model::Type& type) {
-    return type.id == model::TypeId::kTimestampTz ||
-           std::any_of(type.fields.begin(), type.fields.end(), [](const model::Field& field) { return has_zone(field.type); });
-  }
-
-  void explain(const project::Query& query, const plan::QueryPlan& planned, CompiledQuery& out) {
-    std::string needed;
-    for (const plan::ColumnPath& path : planned.needed) {
-      std::string dotted;
-      for (const std::string& part : path) dotted += (dotted.empty() ? "" : ".") + part;
-      needed += (needed.empty() ? "" : ", ") + dotted;
-    }
-    const project::Topic* topic = project::find(project_.topics, out.topic);
-    out.plan.push_back(fmt::format("read topic {} ({} partition{})", out.topic, topic != nullptr ? topic->partitions : 1,
-                                   topic != nullptr && topic->partitions != 1 ? "s" : ""));
-    out.plan.push_back(needed.empty() ? "decode nothing of the record" : "decode " + needed);
-    if (topic != nullptr && !topic->contract.empty()) {
-      std::string rules;
-      for (const project::NamedSql& rule : topic->contract) rules += (rules.empty() ? "" : ", ") + rule.name;
-      out.plan.push_back("check the contract: " + rules);
-    }
-    if (planned.has_where) out.plan.push_back("filter by WHERE");
-    out.plan.push_back(fmt::format("project {} column{}{}", out.output.fields.size(), out.output.fields.size() == 1 ? "" : "s",
-                                   planned.has_unnest ? ", several rows a record (UNNEST)" : ""));
-    if (query.into_table) {
-      const project::Table* table = project::find(project_.tables, query.into);
-      std::string key;
-      for (const auto& column : table->partition_key) key += (key.empty() ? "" : ", ") + column.name;
-      for (const auto& column : table->clustering) key += ", " + column.name;
-      out.plan.push_back(fmt::format("upsert into table {} by ({})", query.into, key));
-    } else {
-      out.plan.push_back(fmt::format("append to topic {}", query.into));
     }
   }
 
