@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -102,7 +103,16 @@ class ByteReader {
 };
 
 /// -1 when c is not a hexadecimal digit.
-int hex_digit(char c);
+inline int hex_digit(char c) {
+  static constexpr auto kValues = [] {
+    std::array<int8_t, 256> values{};
+    values.fill(-1);
+    for (int i = 0; i < 10; ++i) values[static_cast<size_t>('0' + i)] = static_cast<int8_t>(i);
+    for (int i = 0; i < 6; ++i) values[static_cast<size_t>('a' + i)] = values[static_cast<size_t>('A' + i)] = static_cast<int8_t>(10 + i);
+    return values;
+  }();
+  return kValues[static_cast<uint8_t>(c)];
+}
 std::string to_hex(std::string_view bytes);
 std::optional<std::string> from_hex(std::string_view digits);
 /// RFC 4648 with padding.

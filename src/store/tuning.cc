@@ -28,6 +28,7 @@ rocksdb::DBOptions db_options(const Options& options) {
   db.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(2 * options.write_buffer_bytes);
   db.bytes_per_sync = 1 << 20;
   db.max_open_files = 1024;
+  db.allow_mmap_reads = true;
   // Its own log is for whoever debugs RocksDB: little of it is kept.
   db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   db.keep_log_file_num = 2;
@@ -44,14 +45,12 @@ std::shared_ptr<rocksdb::TableFactory> table_factory(const std::shared_ptr<rocks
   table.format_version = 5;
   table.checksum = rocksdb::kXXH3;
   table.block_cache = cache;
-  table.block_size = 4 << 10;
+  table.block_size = 8 << 10;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.optimize_filters_for_memory = true;
   // Index and filter are charged to the cache, so memory has one bound; only their top levels stay for good.
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
-  
-  
   table.metadata_block_size = 4096;
   table.pin_top_level_index_and_filter = true;
   table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
@@ -65,7 +64,7 @@ rocksdb::ColumnFamilyOptions family_options(const Options& options, Space space,
   rocksdb::ColumnFamilyOptions family;
   family.table_factory = table_factory(cache);
   family.write_buffer_size = options.write_buffer_bytes;
-  family.compression = rocksdb::kNoCompression;
+  family.compression = rocksdb::kLZ4Compression;
   family.bottommost_compression = rocksdb::kLZ4Compression;
   family.compaction_style = rocksdb::kCompactionStyleUniversal;
   if (space == Space::kRows) family.compaction_filter = dead_rows;

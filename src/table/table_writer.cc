@@ -99,7 +99,6 @@ Result<TableWriter::Report> TableWriter::add(const model::ColumnBatch& batch, co
   CHECK(stamps.erased.size() == batch.rows || stamps.erased.empty(), "a flag a row");
   TRY_DO(bind(batch));
   Report report;
-  rows_.reserve(rows_.size() + batch.rows);
   for (size_t row = 0; row < batch.rows; ++row, ++seen_) {
     RowHeader header;
     header.version = stamps.versions[row];
