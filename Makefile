@@ -1,6 +1,7 @@
 # What a person types. Everything builds into build/, everything fetched goes into .deps/; both can be deleted at any time.
 PRESET ?= release
 JOBS   ?= $(shell nproc)
+TARGETS ?= millrace
 
 .PHONY: help setup build run test test-quick bench fuzz soak format clean
 
@@ -10,9 +11,9 @@ help:            ## this list
 setup:           ## install what the project needs (Debian 12; quick when done)
 	@scripts/setup
 
-build: setup     ## build ./millrace
+build: setup     ## build ./millrace (TARGETS=all: with tests and benchmarks)
 	@mkdir -p build && cmake --preset $(PRESET) > build/$(PRESET).log || { cat build/$(PRESET).log; exit 1; }
-	@cmake --build --preset $(PRESET) -j $(JOBS)
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target $(TARGETS)
 	@ln -sfn build/$(PRESET)/src/cli/millrace millrace
 
 run: build       ## run the main job: people arrive from the API, through a topic and a query, in a table
@@ -21,9 +22,11 @@ run: build       ## run the main job: people arrive from the API, through a topi
 test: setup      ## everything CI checks: format, layers, tests, sanitizers, kill test, benchmarks' smoke run
 	@scripts/ci
 
+test-quick: TARGETS = all
 test-quick: build ## the unit tests of the release build
 	@ctest --test-dir build/$(PRESET) --output-on-failure -j $(JOBS)
 
+bench: TARGETS = all
 bench: build     ## benchmarks: a line a case, and JSON in bench/out
 	@scripts/bench
 

@@ -1,4 +1,5 @@
-// What the table can do (performance.md P8, and settled ingest): one line a case. Usage: table_bench [--rows N] [--dir DIR] [--case NAME]
+// What the table can do (performance.md P8, and settled ingest): one line a case. Usage: table_bench [--rows N] [--dir DIR]
+// [--case NAME]
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -59,8 +60,8 @@ table::TableDef users() {
   table::TableDef def;
   def.name = "bench.users";
   def.schema.fields.push_back({"id", {TypeId::kUuid}});
-  for (const char* name : {"first_name", "last_name", "gender", "address", "post_code", "email", "username", "dob", "registered_date", "phone",
-                           "picture"}) {
+  for (const char* name : {"first_name", "last_name", "gender", "address", "post_code", "email", "username", "dob",
+                           "registered_date", "phone", "picture"}) {
     def.schema.fields.push_back({name, {TypeId::kText}});
   }
   def.partition_key = {0};
@@ -68,10 +69,14 @@ table::TableDef users() {
 }
 
 struct Words {
-  std::vector<std::string> first = {"Emma", "Noah", "Olivia", "Liam", "Ava", "Lucas", "Mia", "Elias", "Sofia", "Arthur", "Josefine", "Maximilian"};
-  std::vector<std::string> last = {"Smith", "Johnson", "Garcia", "Nielsen", "Dubois", "Fischer", "Van der Berg", "Kowalski", "Yilmaz"};
-  std::vector<std::string> street = {"Main Street", "Park Avenue", "Rue de la Gare", "Hauptstrasse", "Church Road", "Station Lane", "Oak Drive"};
-  std::vector<std::string> place = {"Springfield, Ohio, United States", "Lyon, Rhone, France", "Hamburg, Hamburg, Germany", "Leeds, West Yorkshire, United Kingdom"};
+  std::vector<std::string> first = {"Emma", "Noah",  "Olivia", "Liam",   "Ava",      "Lucas",
+                                    "Mia",  "Elias", "Sofia",  "Arthur", "Josefine", "Maximilian"};
+  std::vector<std::string> last = {"Smith",   "Johnson",      "Garcia",   "Nielsen", "Dubois",
+                                   "Fischer", "Van der Berg", "Kowalski", "Yilmaz"};
+  std::vector<std::string> street = {"Main Street", "Park Avenue",  "Rue de la Gare", "Hauptstrasse",
+                                     "Church Road", "Station Lane", "Oak Drive"};
+  std::vector<std::string> place = {"Springfield, Ohio, United States", "Lyon, Rhone, France", "Hamburg, Hamburg, Germany",
+                                    "Leeds, West Yorkshire, United Kingdom"};
 };
 
 model::ColumnBatch people(std::shared_ptr<const model::Schema> schema, env::SeededRandom& random, size_t rows) {
@@ -92,9 +97,12 @@ model::ColumnBatch people(std::shared_ptr<const model::Schema> schema, env::Seed
     text(number(99999));
     text(first + "." + last + number(1000) + "@example.com");
     text("bluebird" + number(1000000));
-    text("19" + std::to_string(50 + random.next() % 49) + "-0" + std::to_string(1 + random.next() % 9) + "-17T0" + number(10) + ":" + std::to_string(10 + random.next() % 50) + ":33." + number(1000) + "Z");
-    text("20" + std::to_string(10 + random.next() % 12) + "-0" + std::to_string(1 + random.next() % 9) + "-11T1" + number(10) + ":" + std::to_string(10 + random.next() % 50) + ":07." + number(1000) + "Z");
-    text("(" + std::to_string(100 + random.next() % 899) + ") " + std::to_string(100 + random.next() % 899) + "-" + number(10000));
+    text("19" + std::to_string(50 + random.next() % 49) + "-0" + std::to_string(1 + random.next() % 9) + "-17T0" + number(10) +
+         ":" + std::to_string(10 + random.next() % 50) + ":33." + number(1000) + "Z");
+    text("20" + std::to_string(10 + random.next() % 12) + "-0" + std::to_string(1 + random.next() % 9) + "-11T1" + number(10) +
+         ":" + std::to_string(10 + random.next() % 50) + ":07." + number(1000) + "Z");
+    text("(" + std::to_string(100 + random.next() % 899) + ") " + std::to_string(100 + random.next() % 899) + "-" +
+         number(10000));
     text("https://randomuser.me/api/portraits/med/women/" + number(100) + ".jpg");
   }
   return std::move(out).finish();
@@ -165,10 +173,20 @@ void Bench::ingest(size_t epoch_rows, bool with_reads) {
   must(store->settle());
   wall += settle.wall();
   cpu += settle.used();
-  std::printf("%-34s %9zu rows  %8.3f s  %9.0f rows/s  %6.2f CPU-s/M  %zu B/row on disk\n", (name + ", settled").c_str(), rows, wall,
-              static_cast<double>(rows) / wall, 1e6 * cpu / static_cast<double>(rows), store->bytes_on_disk() / rows);
+  std::printf("%-34s %9zu rows  %8.3f s  %9.0f rows/s  %6.2f CPU-s/M  %zu B/row on disk\n", (name + ", settled").c_str(), rows,
+              wall, static_cast<double>(rows) / wall, 1e6 * cpu / static_cast<double>(rows), store->bytes_on_disk() / rows);
   std::fflush(stdout);
-  if (with_reads) read(*store, table, ids);
+  if (!with_reads) return;
+  read(*store, table, ids);
+  std::printf("the same with a block cache that holds all of it, second pass:\n");
+  tables.reset();
+  store.reset();
+  store::Options cached;
+  cached.path = dir + "/ingest";
+  cached.block_cache_bytes = size_t{1} << 30;
+  store = must(store::Store::open(cached));
+  must(table::count_rows(*store, *table, table::whole_table(*table), Instant()));
+  read(*store, table, ids);
 }
 
 void Bench::read(store::Store& store, const table::Tables::TablePtr& table, const std::vector<model::Int128>& ids) {
@@ -234,7 +252,8 @@ void Bench::upserts() {
     times.push_back(timer.wall());
   }
   std::sort(times.begin(), times.end());
-  std::printf("%-34s p50 %.3f ms  p99 %.3f ms\n", "single durable upsert", 1e3 * times[times.size() / 2], 1e3 * times[times.size() * 99 / 100]);
+  std::printf("%-34s p50 %.3f ms  p99 %.3f ms\n", "single durable upsert", 1e3 * times[times.size() / 2],
+              1e3 * times[times.size() * 99 / 100]);
 }
 
 }  // namespace

@@ -35,8 +35,9 @@ def test_help_teaches(command):
 
 
 def test_wrong_usage_is_2():
-    for arguments in ([], ["nonsense"], ["run"], ["sql", "--bad"], ["topic"]):
+    for arguments in ([], ["nonsense"], ["run"], ["sql", "--bad"], ["topic"], ["run", "x.yaml", "--for", "abc"], ["run", "x.yaml", "--listen", "nonsense"]):
         assert run(*arguments, check=False).returncode == 2, arguments
+    assert "unknown command 'nonsense'" in run("nonsense", check=False).stderr
 
 
 def test_check_finds_every_fault_at_once(tmp_path):
@@ -81,6 +82,14 @@ def test_columns_of_query_and_table_are_compared(tmp_path):
     assert any("'v'" in f["message"] for f in faults) and any("UUID" in f["message"] for f in faults)
 
 
+def test_run_refuses_what_check_refuses(tmp_path):
+    file = tmp_path / "dag.yaml"
+    file.write_text(PIPELINE + "dags:\n  d: { tasks: { t: { sql: \"SELECT '{{ nope }}'\" } } }\n")
+    assert run("check", file, check=False).returncode == 3
+    refused = run("run", file, "--data", tmp_path / "d", "--for", "1s", check=False)
+    assert refused.returncode == 3 and "nope" in refused.stderr
+
+
 def test_explain_says_the_guarantee(tmp_path):
     text = run("explain", ROOT / "examples" / "users.yaml").stdout
     assert "exactly-once" in text and "weakest link" in text and "decode" in text
@@ -90,6 +99,11 @@ def test_topics(server):
     assert server.json("topic", "create", "extra", "--partitions", "3")["partitions"] == 3
     assert server.command("topic", "create", "extra", check=False).returncode == 1
     assert server.command("topic", "create", "../x", check=False).returncode == 1
+    server.command("topic", "create", "__")
+    assert server.command("topic", "delete", "..", check=False).returncode == 1
+    server.command("topic", "delete", "__")
+    for name in ("T", "dead_letters", "k.t"):
+        assert server.command("topic", "create", name, check=False).returncode == 1, name
     batches = server.produce("extra", ["k1:a", "k2:b", "k1:"], key_separator=":")
     assert sum(b["count"] for b in batches) == 3
     records = server.sql("SELECT _key, _value, _partition FROM extra ORDER BY _key, _offset")
@@ -108,7 +122,9 @@ def test_topics(server):
 def test_empty_line_is_an_empty_value(server):
     server.command("topic", "create", "lines")
     server.command("topic", "produce", "lines", input="a\n\nb\n")
-    assert [r["_value"] for r in server.sql("SELECT _value FROM lines ORDER BY _offset")] == ["a", "", "b"]
+    server.command("topic", "produce", "lines", "--key-separator", ":", input="k:c\n\n")
+    rows = server.sql("SELECT _key, _value FROM lines ORDER BY _offset")
+    assert [(r["_key"], r["_value"]) for r in rows] == [(None, "a"), (None, ""), (None, "b"), ("k", "c"), (None, "")]
 
 
 def test_sql_shapes(server):
@@ -135,6 +151,8 @@ def test_http_api(server):
     assert server.http("GET", "/v1/status", headers={"Authorization": "Bearer wrong"})[0] == 401
     assert server.http("GET", "/v1/status", headers={"Host": "evil.example"})[0] in (403, 421)
     assert server.http("POST", "/v1/topics/t/records", b"{}", headers={"Origin": "http://evil.example"})[0] == 403
+    for wrong in (b'{"topic": "x", "partitions": "two"}', b'{"topic": "x", "sync": 5}', b'{"topic": "x", "retention_bytes": -1}', b'{"topic": "x", "colour": 1}'):
+        assert server.http("POST", "/v1/topics", wrong)[0] == 400, wrong
     assert server.http("GET", "/v1/nothing")[0] == 404
     assert server.http("DELETE", "/v1/status")[0] == 405
     status, body = server.http("POST", "/v1/sql", b"SELEC 1", "text/plain")
@@ -143,7 +161,7 @@ def test_http_api(server):
 
 def test_listen_beyond_loopback_needs_insecure(server, tmp_path):
     done = run("run", server.file, "--data", tmp_path / "d", "--listen", "0.0.0.0:0", check=False)
-    assert done.returncode == 1 and "--insecure" in done.stderr
+    assert done.returncode == 2 and "--insecure" in done.stderr
 
 
 def test_doctor_and_version(server):

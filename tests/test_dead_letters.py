@@ -59,6 +59,17 @@ def test_replay_after_a_fix_keeps_the_version():
         assert edge["in"] == 3 == edge["out"] and edge["dead"] == 0 and edge["superseded"] == 1
 
 
+def test_reset_keeps_letters_that_are_not_read_again():
+    with Server(PIPELINE.replace("ON_ERROR", "")) as server:
+        server.produce("events", ["rubbish", GOOD % 1])
+        wait_until(server.drained, "the query has caught up")
+        server.command("query", "reset", "q", "--from", "latest")
+        assert [letter["value"] for letter in server.json("dead-letters", "list")] == ["rubbish"]
+        server.command("query", "reset", "q", "--from", "earliest")
+        wait_until(server.drained, "the query has caught up again")
+        assert len(server.json("dead-letters", "list")) == 1
+
+
 def test_on_error_skip_and_fail():
     with Server(PIPELINE.replace("ON_ERROR", "on_error: skip")) as server:
         server.produce("events", BAD + [GOOD % 1])

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <atomic>
 #include <thread>
 
 #include "app/api.h"
@@ -91,9 +92,26 @@ class StatementRun {
   std::thread thread_;
 };
 
+/// Statements at work at a time, so that slow ones leave threads and processors to everybody else.
+constexpr int kStatementsMax = 4;
+std::atomic<int> statements_at_work{0};
+
+/// One of the kStatementsMax places, for as long as it lives.
+struct Place {
+  bool taken = statements_at_work.fetch_add(1) < kStatementsMax;
+  ~Place() { statements_at_work.fetch_sub(1); }
+};
+
 /// The result as a bare array of objects.
 Result<Response> run(const Call& call) {
   TRY(std::string statement, statement_of(call));
+  auto place = std::make_shared<Place>();
+  if (!place->taken) {
+    Response busy = serve::http::error_response(
+        503, "resource_exhausted", fmt::format("{} statements are at work already", kStatementsMax), "try again in a moment");
+    busy.headers.emplace_back("Retry-After", "1");
+    return busy;
+  }
   auto statement_run = std::make_shared<StatementRun>(call.instance, std::move(statement));
   TRY(StatementRun::Piece first, statement_run->next());
   Response response;
@@ -101,7 +119,7 @@ Result<Response> run(const Call& call) {
     response.body = std::move(first.json);
     return response;
   }
-  response.stream = [statement_run, first = std::move(first.json)](serve::http::BodyWriter& out) -> Status {
+  response.stream = [place, statement_run, first = std::move(first.json)](serve::http::BodyWriter& out) -> Status {
     TRY_DO(out.write(first));
     while (true) {
       TRY(StatementRun::Piece piece, statement_run->next());

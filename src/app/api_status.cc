@@ -2,6 +2,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "app/api.h"
 #include "app/load_project.h"
 #include "app/version.h"
@@ -66,7 +68,7 @@ Result<Response> status(const Call& call) {
       .set("version", kVersion)
       .set("pid", instance.options().read_only ? Json() : Json(static_cast<int64_t>(getpid())))
       .set("started_at", instance.options().read_only ? Json() : Json(format_instant(instance.started_at())))
-      .set("data", instance.data().path())
+      .set("data", std::filesystem::absolute(instance.data().path()).string())
       .set("edges", std::move(edges))
       .set("sources", std::move(sources))
       .set("topics", std::move(topics));

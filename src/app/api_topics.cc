@@ -93,6 +93,31 @@ Result<Response> describe(const Call& call) {
   return json_response(json);
 }
 
+/// A member of the body; kInvalidArgument when it is there and of another kind.
+Result<int64_t> member_int(const Json& body, std::string_view name, int64_t otherwise) {
+  const Json* member = body.find(name);
+  if (member == nullptr || member->is_null()) return otherwise;
+  if (member->as_int() == nullptr) return fail(Errc::kInvalidArgument, fmt::format("'{}' must be a whole number", name));
+  return *member->as_int();
+}
+
+Result<std::string> member_text(const Json& body, std::string_view name, std::string_view otherwise) {
+  const Json* member = body.find(name);
+  if (member == nullptr || member->is_null()) return std::string(otherwise);
+  if (member->as_string() == nullptr) return fail(Errc::kInvalidArgument, fmt::format("'{}' must be text", name));
+  return *member->as_string();
+}
+
+/// SQL does not tell case, and topics, tables and dead_letters share one name space there.
+Status check_free_name(Instance& instance, const std::string& name) {
+  bool taken = model::same_name(name, "dead_letters") || instance.data().tables().find(name) != nullptr;
+  for (const auto& topic : instance.data().log().topics())
+    taken = taken || (topic->name() != name && model::same_name(topic->name(), name));
+  if (taken)
+    return fail(Errc::kAlreadyExists, fmt::format("SQL could not tell a topic '{}' from what has that name already", name));
+  return {};
+}
+
 Result<Response> create(const Call& call) {
   TRY(Json body, call.body_object());
   log::TopicSettings settings;
@@ -104,21 +129,32 @@ Result<Response> create(const Call& call) {
                   "known: topic, partitions, compression, sync, retention_time, retention_bytes");
     }
   }
-  settings.partitions = static_cast<int32_t>(std::clamp<int64_t>(body.int_or("partitions", 1), -1, log::kPartitionsMax + 1));
-  std::string compression = body.string_or("compression", "none"), sync = body.string_or("sync", "always");
+  TRY(int64_t partitions, member_int(body, "partitions", 1));
+  if (partitions < 1 || partitions > log::kPartitionsMax) {
+    return fail(Errc::kInvalidArgument, fmt::format("a topic has 1 to {} partitions, not {}", log::kPartitionsMax, partitions));
+  }
+  settings.partitions = static_cast<int32_t>(partitions);
+  TRY(std::string compression, member_text(body, "compression", "none"));
+  TRY(std::string sync, member_text(body, "sync", "always"));
+  TRY(std::string kept, member_text(body, "retention_time", ""));
+  TRY(int64_t kept_bytes, member_int(body, "retention_bytes", 0));
+  TRY(std::string name, member_text(body, "topic", ""));
   auto parsed_compression = codec::kafka_record::parse_compression(compression);
-  if (!parsed_compression)
+  if (!parsed_compression) {
     return fail(Errc::kInvalidArgument, fmt::format("'{}' is no compression", compression), "none, gzip, snappy, lz4 or zstd");
+  }
   settings.compression = *parsed_compression;
   auto parsed_sync = parse_sync(sync);
   if (!parsed_sync) return fail(Errc::kInvalidArgument, fmt::format("'{}' is no sync mode", sync), "always, interval or never");
   settings.sync = *parsed_sync;
-  if (const Json* time = body.find("retention_time"); time != nullptr && time->as_string() != nullptr) {
-    TRY(Duration kept, parse_duration(*time->as_string()));
-    settings.retention_ms = std::chrono::duration_cast<std::chrono::milliseconds>(kept).count();
+  if (!kept.empty()) {
+    TRY(Duration time, parse_duration(kept));
+    settings.retention_ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
   }
-  if (int64_t bytes = body.int_or("retention_bytes", 0); bytes > 0) settings.retention_bytes = static_cast<uint64_t>(bytes);
-  TRY(auto topic, call.instance.data().log().create(body.string_or("topic", ""), settings));
+  if (kept_bytes < 0) return fail(Errc::kInvalidArgument, "'retention_bytes' cannot be negative");
+  if (kept_bytes > 0) settings.retention_bytes = static_cast<uint64_t>(kept_bytes);
+  TRY_DO(check_free_name(call.instance, name));
+  TRY(auto topic, call.instance.data().log().create(name, settings));
   return json_response(summary(*topic), 201);
 }
 
@@ -152,7 +188,7 @@ Result<std::vector<model::Record>> records_of_lines(const Call& call, bool blank
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     if (!blank_is_value && line.find_first_not_of(" \t") == std::string_view::npos) continue;
     model::Record& record = records.emplace_back();
-    if (!separator.empty()) {
+    if (!separator.empty() && !line.empty()) {
       size_t at = line.find(separator);
       if (at == std::string_view::npos) {
         return fail(Errc::kInvalidArgument, fmt::format("line {} has no key separator '{}'", records.size(), separator));

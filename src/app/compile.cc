@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "app/dag_specs.h"
 #include "app/remarks.h"
 #include "stream/exec/record_decoder.h"
 #include "stream/plan/query_plan.h"
@@ -95,6 +96,7 @@ class Compiler {
       if (table.columns && !tables_.contains(table.name)) declared_table(table);
     }
     for (auto& [name, def] : tables_) out_.tables.push_back(def);
+    out_.dags = dag_specs(project_, faults_);
     out_.faults = std::move(faults_).take();
     return std::move(out_);
   }
@@ -391,10 +393,12 @@ class Compiler {
 
 }  // namespace
 
-bool Compiled::has_errors() const {
+bool has_errors(const std::vector<project::Fault>& faults) {
   return std::any_of(faults.begin(), faults.end(),
                      [](const project::Fault& fault) { return fault.severity == project::Severity::kError; });
 }
+
+bool Compiled::has_errors() const { return app::has_errors(faults); }
 
 Compiled compile(const project::Project& project, port::SqlEngine& engine, const std::map<std::string, KnownTopic>& known) {
   return Compiler(project, engine, known).run();

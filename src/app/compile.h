@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "dag/core/dag_spec.h"
 #include "model/schema.h"
 #include "port/sql_engine.h"
 #include "project/project.h"
@@ -43,13 +44,15 @@ struct Compiled {
   std::vector<CompiledQuery> queries;
   /// Tables whose columns are known.
   std::vector<table::TableDef> tables;
+  std::vector<dag::DagSpec> dags;
   /// What only the SQL engine can find: SQL that does not compile, columns that do not fit. Sorted by place.
   std::vector<project::Fault> faults;
 
   bool has_errors() const;
 };
+bool has_errors(const std::vector<project::Fault>& faults);
 
-/// Compiles every schema, contract and query of the project against each other. Reads nothing but its arguments.
+/// Compiles every schema, contract, query and dag of the project against each other. Reads nothing but its arguments.
 /// `known` may be empty: `check` looks at no data.
 Compiled compile(const project::Project& project, port::SqlEngine& engine, const std::map<std::string, KnownTopic>& known);
 

@@ -164,7 +164,10 @@ Status Instance::reset_query(std::string_view name, const std::vector<model::Off
   while (true) {
     TRY(auto letter, letters.next());
     if (!letter) break;
-    TRY_DO(letter->erase_from(batch));
+    // Letters of records that will not be read again are the last copy of what was wrong with them.
+    bool read_again = letter->topic_id == topic->id() && static_cast<size_t>(letter->partition) < offsets.size() &&
+                      model::Offset(letter->offset) >= offsets[static_cast<size_t>(letter->partition)];
+    if (read_again) TRY_DO(letter->erase_from(batch));
   }
   TRY_DO(data_->store().commit(std::move(batch), store::Durability::kSync));
   part.failed = false;

@@ -126,7 +126,7 @@ class Instance {
   Result<std::shared_ptr<stream::Runner>> make_runner(const CompiledQuery& compiled, bool paused) REQUIRES(mutex_);
   Result<stream::Position> load_position(const CompiledQuery& compiled, log::Topic& topic) REQUIRES(mutex_);
   Status start_sources(const project::Project& project) REQUIRES(mutex_);
-  Status start_scheduler(const project::Project& project) REQUIRES(mutex_);
+  Status start_scheduler(std::vector<dag::DagSpec> dags) REQUIRES(mutex_);
   Result<std::string> builtin_url() REQUIRES(mutex_);
   Result<std::vector<project::Change>> changes_to(const project::Project& project, const Compiled& found) REQUIRES(mutex_);
   Status replace_parts(const project::Project& project, const Compiled& found) REQUIRES(mutex_);

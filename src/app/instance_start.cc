@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "app/dag_specs.h"
 #include "app/instance.h"
 #include "app/query_info.h"
 #include "base/log.h"
@@ -93,7 +92,7 @@ Result<std::vector<project::Fault>> Instance::start(project::Project project) {
     TRY_DO(declare_tables(project, compiled));
     for (CompiledQuery& query : compiled.queries) TRY_DO(add_query(std::move(query)));
     TRY_DO(start_sources(project));
-    TRY_DO(start_scheduler(project));
+    TRY_DO(start_scheduler(std::move(compiled.dags)));
     project_ = std::move(project);
   }
   upkeep_ = std::jthread([this](std::stop_token stop) { upkeep(stop); });
@@ -252,12 +251,11 @@ Status Instance::start_sources(const project::Project& project) {
   return {};
 }
 
-Status Instance::start_scheduler(const project::Project& project) {
-  project::FaultList faults;
+Status Instance::start_scheduler(std::vector<dag::DagSpec> dags) {
   dag::SchedulerOptions options;
   options.data = data_->path();
   options.read_conf = read_conf;
-  TRY(scheduler_, dag::Scheduler::start(env(), *metadata_, *tasks_, dag_specs(project, faults), std::move(options)));
+  TRY(scheduler_, dag::Scheduler::start(env(), *metadata_, *tasks_, std::move(dags), std::move(options)));
   return {};
 }
 
@@ -283,7 +281,7 @@ Result<Instance::Applied> Instance::apply(project::Project project) {
     ended->stop();
     ended.reset();
     MutexLock lock(mutex_);
-    TRY_DO(start_scheduler(*project_));
+    TRY_DO(start_scheduler(std::move(found.dags)));
   }
   return applied;
 }
@@ -294,6 +292,10 @@ Result<std::vector<project::Change>> Instance::changes_to(const project::Project
   rules.parse_columns = [this](const std::string& columns) { return stream_engine_->parse_columns(columns); };
   rules.stateful = [](const project::Query&) { return false; };
   std::vector<project::Change> changes = project::differences(*project_, project, rules);
+  if (project.name != project_->name) {
+    changes.push_back({fmt::format("name {} -> {}", project_->name, project.name), project::Change::Verdict::kRefused,
+                       "this is another pipeline: run it on a data directory of its own", project.location});
+  }
   for (const project::Topic& topic : project.topics) {
     auto now = data_->log().find(topic.name);
     if (now == nullptr || now->partition_count() == topic.partitions) continue;

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "app/compile.h"
-#include "app/dag_specs.h"
 #include "sql/duck_engine.h"
 
 namespace millrace::app {
@@ -123,16 +122,10 @@ Result<Checked> check_project(env::Env env, const std::string& file, const std::
   if (!loaded.project) return checked;
   TRY(auto engine, sql::DuckEngine::open({}));
   Compiled compiled = compile(*loaded.project, *engine, {});
-  project::FaultList dag_faults;
-  dag_specs(*loaded.project, dag_faults);
-  std::vector<project::Fault> of_dags = std::move(dag_faults).take();
   checked.faults.insert(checked.faults.end(), compiled.faults.begin(), compiled.faults.end());
-  checked.faults.insert(checked.faults.end(), of_dags.begin(), of_dags.end());
   std::sort(checked.faults.begin(), checked.faults.end());
-  bool errors = std::any_of(checked.faults.begin(), checked.faults.end(),
-                            [](const project::Fault& fault) { return fault.severity == project::Severity::kError; });
   explain(*loaded.project, compiled, checked);
-  if (!errors) checked.project = std::move(loaded.project);
+  if (!has_errors(checked.faults)) checked.project = std::move(loaded.project);
   return checked;
 }
 

@@ -40,6 +40,7 @@ Result<std::unique_ptr<Server>> Server::start(Instance& instance, const Options&
   serve::http::HttpServer::Options http;
   http.address = options.address;
   http.port = options.port;
+  http.limits.handler_threads = 16;
   http.guard.bearer_token = token;
   http.guard.allowed_hosts = options.allowed_hosts;
   http.guard.any_ip_literal = !(options.address == "127.0.0.1" || options.address == "::1");

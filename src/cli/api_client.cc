@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <algorithm>
-
 #include "app/api.h"
 #include "base/log.h"
 #include "connect/http/client.h"
@@ -161,8 +159,9 @@ std::string path_segment(std::string_view text) {
       out += fmt::format("%{:02X}", static_cast<uint8_t>(c));
     }
   }
-  // A segment of dots only would be taken for a step in the path.
-  if (out == "." || out == "..") std::replace(out.begin(), out.end(), '.', '_');
+  // A segment of dots only is a step in the path, which the server refuses when it is written so.
+  if (out == ".") return "%2E";
+  if (out == "..") return "%2E%2E";
   return out;
 }
 

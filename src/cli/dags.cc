@@ -30,6 +30,24 @@ CLI::App* add_verb(CLI::App& command, Session& session, const Options& options, 
   return verb;
 }
 
+/// The log as it stands, or as JSON: an array of `{timestamp, message}`, one a line.
+void print_log(const Session& session, std::string_view text) {
+  if (!session.json()) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return;
+  }
+  Json lines = Json::array();
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    size_t space = line.find(' ');
+    lines.push(Json::object()
+                   .set("timestamp", line.substr(0, space))
+                   .set("message", space == std::string_view::npos ? "" : line.substr(space + 1)));
+  }
+  fmt::print("{}\n", to_json(lines));
+}
+
 void add_run_option(CLI::App* verb, const Options& options) {
   verb->add_option("run", options->run, "the run's id, or `latest`")->required()->type_name("RUN");
 }
@@ -111,15 +129,18 @@ void add_actions(CLI::App& command, Session& session, const Options& options) {
                return {};
              });
   }
-  CLI::App* logs = add_verb(
-      command, session, options, "logs", "what a task wrote", false, [](ApiClient& api, const DagOptions& chosen) -> Status {
-        std::string path =
-            run_path(chosen) + "/tasks/" + path_segment(chosen.task) + fmt::format("/logs?try={}", chosen.try_number);
-        return api.stream("GET", path, {}, {}, [](std::string_view bytes) -> Status {
-          std::fwrite(bytes.data(), 1, bytes.size(), stdout);
-          return {};
-        });
-      });
+  CLI::App* logs = add_verb(command, session, options, "logs", "what a task wrote", false,
+                            [&session](ApiClient& api, const DagOptions& chosen) -> Status {
+                              std::string path = run_path(chosen) + "/tasks/" + path_segment(chosen.task);
+                              std::string text;
+                              TRY_DO(api.stream("GET", path + fmt::format("/logs?try={}", chosen.try_number), {}, {},
+                                                [&](std::string_view bytes) -> Status {
+                                                  text += bytes;
+                                                  return {};
+                                                }));
+                              print_log(session, text);
+                              return {};
+                            });
   add_run_option(logs, options);
   logs->add_option("task", options->task, "the task's id")->required()->type_name("TASK");
   logs->add_option("--try", options->try_number, "which attempt (default: the newest)")->type_name("N");

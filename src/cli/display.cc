@@ -42,12 +42,14 @@ Duration Display::show() {
   Duration now = instance_.env().clock.monotonic();
   double seconds = last_shown_ == Duration(0) ? 0 : static_cast<double>((now - last_shown_).count()) / 1e6;
   last_shown_ = now;
-  if (terminal_) {
+  // A job in the background must not draw over what is typed and answered in front of it.
+  if (terminal_ && tcgetpgrp(STDERR_FILENO) == getpgrp()) {
     draw_panel(seconds);
     return kPanelEvery;
   }
-  print_line(seconds);
-  return kLineEvery;
+  lines_drawn_ = 0;
+  if (!terminal_) print_line(seconds);
+  return terminal_ ? kPanelEvery : kLineEvery;
 }
 
 double Display::rate(const std::string& name, uint64_t count, double seconds) {

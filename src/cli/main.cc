@@ -24,6 +24,13 @@ constexpr const char* kFooter =
     "Every command explains itself: millrace COMMAND --help\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 faults found, 4 no server answers, 5 data directory in use";
 
+bool is_command(CLI::App& program, std::string_view name) {
+  for (CLI::App* command : program.get_subcommands({})) {
+    if (command->get_name() == name) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -41,6 +48,11 @@ int main(int argc, char** argv) {
   }
   if (millrace::Status faults = millrace::env::faults_from_environment(); !faults) {
     session.fail(faults.error());
+    return kWrongUsage;
+  }
+  if (argc > 1 && argv[1][0] != '-' && !is_command(program, argv[1])) {
+    session.fail({millrace::Errc::kInvalidArgument, "unknown command '" + std::string(argv[1]) + "'",
+                  "`millrace --help` lists the commands"});
     return kWrongUsage;
   }
   try {

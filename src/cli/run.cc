@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -28,6 +29,10 @@ struct RunOptions {
 // A signal handler may do little more than write to a descriptor.
 int stop_event = -1;
 void on_signal(int) {
+  // Whoever asks twice does not want to wait; everything acknowledged survives that as it survives kill -9.
+  static volatile std::sig_atomic_t asked = 0;
+  if (asked != 0) _exit(130);
+  asked = 1;
   uint64_t one = 1;
   (void)!::write(stop_event, &one, sizeof one);
 }
@@ -58,6 +63,10 @@ Result<app::Server::Options> listen_options(const RunOptions& options) {
   }
   if (text.size() > 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
   if (!text.empty()) server.address = text == "localhost" ? "127.0.0.1" : std::string(text);
+  unsigned char bytes[16];
+  if (inet_pton(AF_INET, server.address.c_str(), bytes) != 1 && inet_pton(AF_INET6, server.address.c_str(), bytes) != 1) {
+    return fail(Errc::kInvalidArgument, fmt::format("'{}' is no IP address", server.address), "write --listen 127.0.0.1:8080");
+  }
   if (!port.empty()) {
     long number = std::strtol(std::string(port).c_str(), nullptr, 10);
     if (port.find_first_not_of("0123456789") != std::string_view::npos || number > 65535) {
@@ -77,11 +86,6 @@ void print_faults(const std::vector<project::Fault>& faults) {
   for (const project::Fault& fault : faults) fmt::print(stderr, "{}\n", project::to_string(fault));
 }
 
-bool has_errors(const std::vector<project::Fault>& faults) {
-  return std::any_of(faults.begin(), faults.end(),
-                     [](const project::Fault& fault) { return fault.severity == project::Severity::kError; });
-}
-
 /// Shows what happens until a signal or the end of `--for`; true when the inputs shall end and the rest be processed.
 bool watch(app::Instance& instance, const RunOptions& options, Duration run_for) {
   env::Clock& clock = instance.env().clock;
@@ -99,10 +103,12 @@ bool watch(app::Instance& instance, const RunOptions& options, Duration run_for)
 
 Status run(Session& session, const RunOptions& options) {
   Duration run_for{0};
+  session.exit_code = kWrongUsage;
   if (!options.run_for.empty()) {
     TRY(run_for, parse_duration(options.run_for));
   }
   TRY(app::Server::Options listen, listen_options(options));
+  session.exit_code = kDone;
   env::Env env = env::real_env();
   stop_event = eventfd(0, EFD_CLOEXEC);
   std::signal(SIGINT, on_signal);
@@ -126,12 +132,13 @@ Status run(Session& session, const RunOptions& options) {
   TRY(auto server, app::Server::start(instance, listen));
   TRY(auto faults, instance.start(std::move(*loaded.project)));
   print_faults(faults);
-  if (has_errors(faults)) {
+  if (app::has_errors(faults)) {
     session.exit_code = kFaultsFound;
     return {};
   }
   fmt::print(stderr, "millrace: pipeline {} runs; data in {}, HTTP API on {}\n", name, session.data, server->url());
   bool drain = watch(instance, options, run_for);
+  fmt::print(stderr, "millrace: {}\n", drain ? "the time is over: processing the rest" : "stopping; once more to end at once");
   instance.stop_inputs();
   bool whole = !drain || instance.drain([] { return wait_for_stop(Duration(0)); });
   server->stop();

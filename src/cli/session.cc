@@ -21,23 +21,6 @@ size_t width_of(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
 }
 
-/// Text without what could drive the terminal.
-std::string plain(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) {
-      out += fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string cell(const Json* value) {
   if (value == nullptr || value->is_null()) return "";
   if (const std::string* text = value->as_string()) return plain(*text);
@@ -83,6 +66,22 @@ void print_members(const Json& object, int indent) {
 }
 
 }  // namespace
+
+std::string plain(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
 
 void Session::fail(const Error& error) {
   fmt::print(stderr, "millrace: {}\n", error.message);

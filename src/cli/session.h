@@ -28,7 +28,7 @@ struct Session {
   int exit_code = kDone;
 
   bool json() const { return output == "json"; }
-  /// Says what went wrong on stderr, and keeps the exit code that fits.
+  /// Says what went wrong on stderr, and keeps the exit code that fits, unless one is set already.
   void fail(const Error& error);
   /// fail() unless `done`; true when it was.
   bool check(const Status& done);
@@ -38,6 +38,9 @@ struct Session {
 void add_data_option(CLI::App& command, Session& session);
 /// Adds `-o json` to a command.
 void add_output_option(CLI::App& command, Session& session);
+
+/// Text without what could drive the terminal: control characters are written out.
+std::string plain(std::string_view text);
 
 /// One column of a listing: the member's name in the JSON, and the heading.
 struct ListColumn {

@@ -34,8 +34,10 @@ void print_status(const Session& session, const Json& status) {
                 {"in", "IN"},
                 {"out", "OUT"},
                 {"filtered", "FILTERED"},
+                {"absorbed", "ABSORBED"},
                 {"dead", "DEAD"},
                 {"skipped", "SKIPPED"},
+                {"late", "LATE"},
                 {"expired", "EXPIRED"},
                 {"in_flight", "IN FLIGHT"}});
   }

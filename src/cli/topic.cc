@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -30,6 +32,7 @@ struct TopicOptions {
 using Options = std::shared_ptr<TopicOptions>;
 
 constexpr size_t kProduceBytesMax = 1 << 20;
+constexpr size_t kLineBytesMax = 64 << 20;  // what the server takes in one request
 
 std::string path_of(const TopicOptions& options) { return "/v1/topics/" + path_segment(options.topic); }
 
@@ -48,9 +51,9 @@ void print_records(const Session& session, const Json& records) {
       fmt::print("{}\n", to_json(record));
       continue;
     }
-    std::string key = record.string_or("key", "");
+    const std::string* key = record.find("key")->as_string();
     fmt::print("{}@{} {} {}{}\n", record.int_or("partition", 0), record.int_or("offset", 0), record.string_or("timestamp", ""),
-               key.empty() ? "" : key + " ", record.string_or("value", "(null)"));
+               key != nullptr ? plain(*key) + "\t" : "", plain(record.string_or("value", "(null)")));
   }
 }
 
@@ -85,18 +88,29 @@ Status send(ApiClient& api, const Session& session, const TopicOptions& options,
 Status produce(Session& session, const TopicOptions& options) {
   TRY(ApiClient api, ApiClient::connect(session.data, false));
   std::string pending;
+  size_t whole = 0;  // bytes of whole lines at its front
   int64_t sent = 0;
   std::vector<char> buffer(64 << 10);
   while (true) {
     ssize_t got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail(Errc::kIo, "cannot read stdin");
-    pending.append(buffer.data(), static_cast<size_t>(got));
-    if (got == 0 && !pending.empty() && pending.back() != '\n') pending += '\n';
-    size_t whole = pending.rfind('\n') == std::string::npos ? 0 : pending.rfind('\n') + 1;
+    std::string_view read(buffer.data(), static_cast<size_t>(got));
+    if (size_t end = read.rfind('\n'); end != std::string_view::npos) whole = pending.size() + end + 1;
+    pending += read;
+    if (got == 0 && whole < pending.size()) {
+      pending += '\n';
+      whole = pending.size();
+    }
+    if (pending.size() - whole > kLineBytesMax) {
+      return fail(Errc::kResourceExhausted,
+                  fmt::format("a line after record {} is longer than {} MiB, the limit of a record", sent, kLineBytesMax >> 20));
+    }
     bool paused = static_cast<size_t>(got) < buffer.size();
     if (whole > 0 && (got == 0 || paused || whole >= kProduceBytesMax)) {
       TRY_DO(send(api, session, options, std::string_view(pending).substr(0, whole), sent));
       pending.erase(0, whole);
+      whole = 0;
     }
     if (got == 0) break;
   }

@@ -18,7 +18,10 @@ void add_verify(CLI::App& program, Session& session) {
   verb->footer("Example:\n  millrace verify ./.millrace");
   verb->callback([&session, directory] {
     auto report = app::verify(env::real_env(), directory->empty() ? session.data : *directory);
-    if (!report) return session.fail(report.error());
+    if (!report) {
+      if (report.error().code == Errc::kUnavailable) session.exit_code = kDataInUse;
+      return session.fail(report.error());
+    }
     Json damage = Json::array();
     for (const app::Damage& one : report->damage)
       damage.push(Json::object().set("file", one.file).set("position", one.position).set("what", one.what));

@@ -6,17 +6,16 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "log/catalog.h"
 #include "log/flusher.h"
 
 // The catalog goes first in both directions. A topic is entered as `creating`, then its directories are made, then it is
 // `active`; it is marked `dropping`, then its directories go, then the entry. So whatever stands on disk belongs to an entry, an
-// open can finish either one, and a name is free for a new topic only when the old bytes are gone.
+// open can finish either one, and a name is free for a new topic only when the old bytes are gone. Records that stand there all
+// the same show that the catalog is damaged or old: nothing is removed on its word then.
 namespace millrace::log {
 
 namespace {
-
-constexpr std::string_view kPrefix = "topic/";
-constexpr std::string_view kPrefixEnd = "topic0";  // '0' is the character after '/'
 
 Status check_settings(const TopicSettings& s) {
   if (s.partitions < 1 || s.partitions > kPartitionsMax) {
@@ -27,8 +26,6 @@ Status check_settings(const TopicSettings& s) {
   if (s.retention_ms.value_or(0) < 0) return fail(Errc::kInvalidArgument, "a retention time is not negative");
   return {};
 }
-
-std::string entry_key(std::string_view name) { return std::string(kPrefix) + std::string(name); }
 
 }  // namespace
 
@@ -53,16 +50,11 @@ std::string Log::partition_dir(const std::string& name, int32_t partition) const
 Status Log::load() {
   MutexLock changing(changes_);
   if (!options_.read_only) TRY_DO(env_.files.create_directories(dir_));
-  std::vector<std::pair<std::string, TopicEntry>> entries;
-  auto cursor = store_.scan(store::Space::kMeta, kPrefix, kPrefixEnd);
-  for (; cursor->valid(); cursor->next()) {
-    std::string name(cursor->key().substr(kPrefix.size()));
-    auto entry = decode_topic_entry(cursor->value());
-    if (!entry) return fail(at("topic " + name, std::move(entry.error())));
-    entries.emplace_back(std::move(name), std::move(*entry));
-  }
-  TRY_DO(cursor->status());
-  for (auto& [name, entry] : entries) TRY_DO(load_topic(name, std::move(entry)));
+  TRY(Catalog catalog, read_catalog(store_));
+  TRY(std::vector<std::string> strays, find_strays(env_.files, dir_, catalog));
+  for (const std::string& stray : strays) log_error("log", lost_by_catalog({stray}).message);
+  if (!strays.empty()) return fail(lost_by_catalog(strays));
+  for (auto& [name, entry] : catalog) TRY_DO(load_topic(name, std::move(entry)));
   return {};
 }
 
@@ -101,35 +93,57 @@ Result<std::shared_ptr<Topic>> Log::open_topic(const std::string& name, const To
   return std::make_shared<Topic>(name, entry.id, entry.settings, std::move(partitions));
 }
 
-Status Log::create_files(const std::string& name, const TopicEntry& entry) {
-  TRY_DO(remove_files(name, entry));
+// What stands in the place of the topic's files may go, or is its own.
+Status Log::check_files(const std::string& name, const TopicEntry& entry) {
   for (int32_t i = 0; i < entry.settings.partitions; ++i) {
-    TRY_DO(PartitionLog::create(env_.files, {partition_dir(name, i), name, entry.id, model::Partition(i)}));
+    std::string dir = partition_dir(name, i);
+    TRY(bool records, has_records(env_.files, dir));
+    if (!records) continue;
+    auto state = PartitionState::open(env_.files, dir + "/partition.state", true);
+    if (state && (*state)->topic_id() == entry.id) continue;
+    // A drop that was cut short may have taken the state first.
+    if (!state && state.error().code == Errc::kNotFound && entry.state == TopicEntry::State::kDropping) continue;
+    return fail(lost_by_catalog({dir}));
+  }
+  return {};
+}
+
+Status Log::create_files(const std::string& name, const TopicEntry& entry) {
+  TRY_DO(check_files(name, entry));
+  for (int32_t i = 0; i < entry.settings.partitions; ++i) {
+    std::string dir = partition_dir(name, i);
+    // The topic has been active, and only the catalog is behind.
+    TRY(bool records, has_records(env_.files, dir));
+    if (records) continue;
+    TRY_DO(remove_directory(dir));
+    TRY_DO(PartitionLog::create(env_.files, {dir, name, entry.id, model::Partition(i)}));
   }
   return env_.files.sync_directory(dir_);
 }
 
 Status Log::remove_files(const std::string& name, const TopicEntry& entry) {
-  for (int32_t i = 0; i < entry.settings.partitions; ++i) {
-    std::string dir = partition_dir(name, i);
-    auto names = env_.files.list(dir);
-    if (!names && names.error().code == Errc::kNotFound) continue;
-    if (!names) return fail(std::move(names.error()));
-    for (const std::string& file : *names) TRY_DO(env_.files.remove(dir + "/" + file));
-    TRY_DO(env_.files.remove(dir));
-  }
+  TRY_DO(check_files(name, entry));
+  for (int32_t i = 0; i < entry.settings.partitions; ++i) TRY_DO(remove_directory(partition_dir(name, i)));
   return env_.files.sync_directory(dir_);
+}
+
+Status Log::remove_directory(const std::string& dir) {
+  auto names = env_.files.list(dir);
+  if (!names && names.error().code == Errc::kNotFound) return {};
+  if (!names) return fail(std::move(names.error()));
+  for (const std::string& file : *names) TRY_DO(env_.files.remove(dir + "/" + file));
+  return env_.files.remove(dir);
 }
 
 Status Log::put_entry(const std::string& name, const TopicEntry& entry) {
   store::Batch batch;
-  batch.put(store::Space::kMeta, entry_key(name), encode_topic_entry(entry));
+  batch.put(store::Space::kMeta, catalog_key(name), encode_topic_entry(entry));
   return store_.commit(std::move(batch), store::Durability::kSync);
 }
 
 Status Log::erase_entry(const std::string& name, const TopicEntry& entry) {
   store::Batch batch;
-  batch.erase(store::Space::kMeta, entry_key(name));
+  batch.erase(store::Space::kMeta, catalog_key(name));
   for (int32_t i = 0; i < entry.settings.partitions; ++i) {
     batch.erase(store::Space::kMeta, visible_end_key(entry.id, model::Partition(i)));
   }
@@ -150,7 +164,7 @@ Result<std::shared_ptr<Topic>> Log::create(const std::string& name, const TopicS
     if (topics_.contains(name)) return fail(Errc::kAlreadyExists, "topic " + name + " exists already");
   }
   // An entry without a topic is one that a failure left half made or half dropped.
-  TRY(auto left, store_.get(store::Space::kMeta, entry_key(name)));
+  TRY(auto left, store_.get(store::Space::kMeta, catalog_key(name)));
   if (left) {
     TRY(TopicEntry old, decode_topic_entry(*left));
     old.state = TopicEntry::State::kDropping;
@@ -158,6 +172,7 @@ Result<std::shared_ptr<Topic>> Log::create(const std::string& name, const TopicS
     TRY_DO(remove_files(name, old));
     TRY_DO(erase_entry(name, old));
   }
+  TRY_DO(check_name_is_free(env_.files, dir_, name));
   TopicEntry entry{TopicEntry::State::kCreating, env::make_uuid(env_.random), settings};
   TRY_DO(put_entry(name, entry));
   TRY_DO(create_files(name, entry));
@@ -193,7 +208,7 @@ Status Log::alter(const std::string& name, const TopicSettings& settings) {
   bool gets_owner = topic->settings().owner.empty() && !settings.owner.empty();
   for (auto& partition : topic->partitions_) TRY_DO(partition->configure(settings));
   store::Batch batch;
-  batch.put(store::Space::kMeta, entry_key(name), encode_topic_entry({TopicEntry::State::kActive, topic->id(), settings}));
+  batch.put(store::Space::kMeta, catalog_key(name), encode_topic_entry({TopicEntry::State::kActive, topic->id(), settings}));
   for (auto& partition : topic->partitions_) {
     if (gets_owner) partition->put_visible_end(batch, partition->end_offset());
   }

@@ -26,13 +26,13 @@ class Log {
  public:
   /// Opens every topic of the catalog, finishes what a crash left half done, and recovers each partition (PartitionLog::open).
   /// `read_only` changes nothing on disk. Errors: kCorruption naming file and position, kDataLoss when a topic's directory is
-  /// gone, kIo.
+  /// gone, or when there are records of a topic that the catalog does not know (nothing is changed then); kIo.
   static Result<std::unique_ptr<Log>> open(env::Env env, std::string dir, store::Store& store, const Options& options);
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  /// Errors: kInvalidArgument (name or settings), kAlreadyExists.
+  /// Errors: kInvalidArgument (name or settings), kAlreadyExists, kDataLoss (a directory of that name holds records).
   Result<std::shared_ptr<Topic>> create(const std::string& name, const TopicSettings& settings);
   /// Changes everything but the number of partitions. Errors: kNotFound, kInvalidArgument.
   Status alter(const std::string& name, const TopicSettings& settings);
@@ -58,8 +58,10 @@ class Log {
 
   Status load();
   Status load_topic(const std::string& name, TopicEntry entry);
+  Status check_files(const std::string& name, const TopicEntry& entry);
   Status create_files(const std::string& name, const TopicEntry& entry);
   Status remove_files(const std::string& name, const TopicEntry& entry);
+  Status remove_directory(const std::string& dir);
   Status put_entry(const std::string& name, const TopicEntry& entry);
   Status erase_entry(const std::string& name, const TopicEntry& entry);
   Result<std::shared_ptr<Topic>> open_topic(const std::string& name, const TopicEntry& entry);

@@ -55,6 +55,28 @@ class LogTest : public testing::Test {
     auto opened = try_open(options);
     ASSERT_TRUE(opened) << opened.error().message;
   }
+  /// As a store that was deleted and made again.
+  void lose_store() {
+    log_.reset();
+    store_.reset();
+    std::filesystem::remove_all(path_);
+    auto opened = store::Store::open({.path = path_.string()});
+    ASSERT_TRUE(opened) << opened.error().message;
+    store_ = std::move(*opened);
+  }
+  void put_entry(const std::string& name, const TopicEntry& entry) {
+    store::Batch batch;
+    batch.put(store::Space::kMeta, "topic/" + name, encode_topic_entry(entry));
+    ASSERT_TRUE(store_->commit(std::move(batch), store::Durability::kSync));
+  }
+  /// A topic of two partitions with a record in the second, and no log open.
+  TopicEntry make_topic(const std::string& name) {
+    open();
+    auto topic = *log_->create(name, {.partitions = 2});
+    EXPECT_TRUE(topic->partition(Partition(1)).append(one("kept")));
+    log_.reset();
+    return {TopicEntry::State::kActive, topic->id(), topic->settings()};
+  }
   std::vector<std::string> texts(std::string_view topic) {
     std::vector<std::string> out;
     auto found = log_->find(topic);
@@ -171,6 +193,103 @@ TEST_F(LogTest, AMissingDirectoryIsDataLoss) {
   for (const std::string& name : *names) ASSERT_TRUE(files_->remove("/data/log/t-0/" + name));
   ASSERT_TRUE(files_->remove("/data/log/t-0"));
   EXPECT_EQ(try_open().error().code, Errc::kDataLoss);
+}
+
+TEST_F(LogTest, RecordsThatTheCatalogHasLostAreNotTouched) {
+  TopicEntry entry = make_topic("t");
+  lose_store();
+  for (bool read_only : {false, true}) {
+    Status opened = try_open({.read_only = read_only});
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::kDataLoss);
+    EXPECT_NE(opened.error().message.find("/data/log/t-1"), std::string::npos) << opened.error().message;
+    EXPECT_EQ(opened.error().message.find("/data/log/t-0"), std::string::npos) << "it is empty";
+    EXPECT_NE(opened.error().hint.find("restore store/"), std::string::npos);
+  }
+  Catalog none = *read_catalog(*store_);
+  auto report = verify(*files_, "/data/log", &none);
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->damage.size(), 1u);
+  EXPECT_EQ(report->damage[0].file, "/data/log/t-1");
+
+  put_entry("t", entry);
+  Catalog restored = *read_catalog(*store_);
+  EXPECT_TRUE(verify(*files_, "/data/log", &restored)->damage.empty());
+  open();
+  EXPECT_EQ(texts("t"), (std::vector<std::string>{"kept"}));
+}
+
+TEST_F(LogTest, ACatalogThatKnowsFewerPartitionsHasLostSome) {
+  TopicEntry entry = make_topic("t");
+  entry.settings.partitions = 1;
+  put_entry("t", entry);
+  EXPECT_EQ(try_open().error().code, Errc::kDataLoss);
+}
+
+TEST_F(LogTest, WhatHoldsNoRecordsIsNoLoss) {
+  open();
+  ASSERT_TRUE(log_->create("t", {.partitions = 2}));
+  lose_store();
+  for (const char* path : {"/data/log/notes", "/data/log/notes-1"}) ASSERT_TRUE(files_->open(path, env::OpenMode::kCreate));
+  open();
+  ASSERT_TRUE(log_->create("t", {.partitions = 2}));
+  EXPECT_TRUE(log_->find("t")->partition(Partition(1)).append(one("new")));
+}
+
+TEST_F(LogTest, CreateRefusesADirectoryWithRecords) {
+  open();
+  for (const char* dir : {"/data/log/t-0", "/data/log/t-7"}) {
+    SCOPED_TRACE(dir);
+    std::string segment = std::string(dir) + "/00000000000000000000.log";
+    ASSERT_TRUE(files_->create_directories(dir));
+    ASSERT_TRUE((*files_->open(segment, env::OpenMode::kCreate))->write_at(0, "records"));
+    auto created = log_->create("t", {.partitions = 2});
+    ASSERT_FALSE(created);
+    EXPECT_EQ(created.error().code, Errc::kDataLoss);
+    EXPECT_NE(created.error().message.find(dir), std::string::npos) << created.error().message;
+    EXPECT_FALSE(created.error().hint.empty());
+    EXPECT_TRUE(log_->create("t-0", {.partitions = 1})) << "another topic";
+    EXPECT_TRUE(log_->drop("t-0"));
+    EXPECT_EQ(*env::read_file(*files_, segment), "records");
+    ASSERT_TRUE(files_->remove(segment));
+  }
+  EXPECT_TRUE(log_->create("t", {.partitions = 2}));
+}
+
+TEST_F(LogTest, AnOldCatalogTakesNoRecordsWithIt) {
+  TopicEntry entry = make_topic("t");
+  entry.state = TopicEntry::State::kCreating;
+  put_entry("t", entry);
+  open();
+  EXPECT_EQ(texts("t"), (std::vector<std::string>{"kept"}));
+  log_.reset();
+
+  TopicEntry other = entry;
+  other.id = env::make_uuid(random_);
+  for (auto state : {TopicEntry::State::kCreating, TopicEntry::State::kDropping}) {
+    other.state = state;
+    put_entry("t", other);
+    Status opened = try_open();
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::kDataLoss);
+    EXPECT_NE(opened.error().message.find("/data/log/t-1"), std::string::npos) << opened.error().message;
+  }
+
+  entry.state = TopicEntry::State::kActive;
+  put_entry("t", entry);
+  open();
+  EXPECT_EQ(texts("t"), (std::vector<std::string>{"kept"}));
+}
+
+TEST_F(LogTest, ADropThatTookTheStateFirstIsFinished) {
+  TopicEntry entry = make_topic("t");
+  ASSERT_TRUE(files_->remove("/data/log/t-1/partition.state"));
+  entry.state = TopicEntry::State::kDropping;
+  put_entry("t", entry);
+  open({.read_only = true});
+  open();
+  EXPECT_FALSE(log_->find("t"));
+  EXPECT_EQ(files_->list("/data/log")->size(), 0u);
 }
 
 TEST_F(LogTest, TruncateKeepsIdAndOffsets) {

@@ -148,7 +148,7 @@ class PartitionVerifier {
 
 }  // namespace
 
-Result<VerifyReport> verify(env::FileSystem& files, const std::string& dir) {
+Result<VerifyReport> verify(env::FileSystem& files, const std::string& dir, const Catalog* catalog) {
   VerifyReport report;
   TRY(std::vector<std::string> names, files.list(dir));
   for (const std::string& name : names) {
@@ -158,6 +158,11 @@ Result<VerifyReport> verify(env::FileSystem& files, const std::string& dir) {
     bool has_segment =
         inside && std::any_of(inside->begin(), inside->end(), [](const std::string& n) { return n.ends_with(".log"); });
     if (is_partition || has_segment) TRY_DO(PartitionVerifier(files, dir + "/" + name, report).run());
+  }
+  if (catalog == nullptr) return report;
+  TRY(std::vector<std::string> strays, find_strays(files, dir, *catalog));
+  for (std::string& stray : strays) {
+    report.damage.push_back({std::move(stray), 0, "holds records of no topic in the catalog"});
   }
   return report;
 }

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "env/file.h"
+#include "log/catalog.h"
 
 namespace millrace::log {
 
@@ -24,8 +25,8 @@ struct VerifyReport {
 };
 
 /// Reads every segment and index below a log directory at rest: CRCs, counts, that records decode, that offsets go on without a
-/// hole, and that nothing durable is missing. A torn tail that the next open will cut is not damage. Changes nothing. Errors:
-/// kNotFound (no such directory), kIo.
-Result<VerifyReport> verify(env::FileSystem& files, const std::string& dir);
+/// hole, and that nothing durable is missing. A torn tail that the next open will cut is not damage. Changes nothing.
+/// With a catalog, records of a topic that it does not know are damage, too. Errors: kNotFound (no such directory), kIo.
+Result<VerifyReport> verify(env::FileSystem& files, const std::string& dir, const Catalog* catalog = nullptr);
 
 }  // namespace millrace::log

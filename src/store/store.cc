@@ -146,7 +146,11 @@ Status RocksStore::open() {
   auto cache = rocksdb::NewLRUCache(cache_options);
   rocksdb::DBOptions db_options = store::db_options(options_);
   db_options.listeners.push_back(background_);
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {{rocksdb::kDefaultColumnFamilyName, {}}};
+  // After a full disk RocksDB goes on when the largest write buffer of any family would fit, so the unused one must not be
+  // larger.
+  rocksdb::ColumnFamilyOptions unused;
+  unused.write_buffer_size = options_.write_buffer_bytes;
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {{rocksdb::kDefaultColumnFamilyName, unused}};
   for (size_t i = 0; i < kSpaceCount; ++i) {
     descriptors.emplace_back(kSpaceNames[i], family_options(options_, static_cast<Space>(i), cache, dead_rows_.get()));
   }
@@ -258,8 +262,8 @@ Status RocksStore::settle() {
   if (options_.read_only) return {};
   std::vector<rocksdb::ColumnFamilyHandle*> all(families_.begin(), families_.end());
   if (auto status = db_->Flush(rocksdb::FlushOptions(), all); !status.ok()) return fail(to_error("flushing the store", status));
-  // "Pending" says that there are files to merge, also when the universal picker finds no merge worth its cost: with nothing running
-  // for so many looks in a row, it has decided.
+  // "Pending" says that there are files to merge, also when the universal picker finds no merge worth its cost: with nothing
+  // running for so many looks in a row, it has decided.
   constexpr int kQuietLooks = 20;
   int quiet_looks = 0;
   background_->wait_while([&] {

@@ -301,8 +301,8 @@ TEST_F(StoreTest, FaultsLeaveTheBatchOut) {
   }
 }
 
-// A child process commits epochs of mixed size until it is killed at some point. Afterwards the rows are exactly those of the epochs up
-// to the stored position, each with the value of the last epoch that wrote it.
+// A child process commits epochs of mixed size until it is killed at some point. Afterwards the rows are exactly those of the
+// epochs up to the stored position, each with the value of the last epoch that wrote it.
 constexpr size_t kEpochs = 60;
 constexpr const char* kChildPath = "STORE_TEST_CHILD_PATH";
 constexpr size_t kRowsMax = 250;
@@ -372,7 +372,8 @@ TEST_P(KillTest, LeavesWholeEpochs) {
 
 INSTANTIATE_TEST_SUITE_P(At, KillTest,
                          testing::Values(Kill{"", 60}, Kill{"store.before_commit=exit,after=31", 31},
-                                         Kill{"store.before_ingest=exit,after=5", 17}, Kill{"store.after_ingest=exit,after=7", 24},
+                                         Kill{"store.before_ingest=exit,after=5", 17},
+                                         Kill{"store.after_ingest=exit,after=7", 24},
                                          Kill{"store.before_commit=exit,after=50", 50}));
 
 }  // namespace

@@ -28,7 +28,6 @@ rocksdb::DBOptions db_options(const Options& options) {
   db.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(2 * options.write_buffer_bytes);
   db.bytes_per_sync = 1 << 20;
   db.max_open_files = 1024;
-  db.allow_mmap_reads = true;
   // Its own log is for whoever debugs RocksDB: little of it is kept.
   db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   db.keep_log_file_num = 2;
@@ -51,6 +50,8 @@ std::shared_ptr<rocksdb::TableFactory> table_factory(const std::shared_ptr<rocks
   // Index and filter are charged to the cache, so memory has one bound; only their top levels stay for good.
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
   table.metadata_block_size = 4096;
   table.pin_top_level_index_and_filter = true;
   table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;

@@ -35,6 +35,11 @@ Status check_columns(const TableDef& def) {
       return bad(def, fmt::format("column {} holds an interval, which cannot be stored", fields[i].name),
                  "store its microseconds as bigint");
     }
+    // What the catalog cannot read back would keep the whole store from opening.
+    if (!model::decode_schema(model::encode_schema({{fields[i]}}))) {
+      return bad(def, fmt::format("column {} has a type that cannot be stored", fields[i].name),
+                 "a type nests at most 64 deep, a struct has fields, a decimal 1 to 38 digits");
+    }
   }
   return {};
 }

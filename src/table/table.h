@@ -47,7 +47,8 @@ struct Table {
 };
 
 /// Faults of a definition: no key, a column named twice, a key column that cannot be one (list, struct, interval), an interval
-/// anywhere, a name without keyspace. kInvalidArgument names the table and the column.
+/// anywhere, a type that `model::encode_schema` cannot keep, a name without keyspace. kInvalidArgument names the table and the
+/// column.
 Status check_table_def(const TableDef& def);
 
 /// Whether `now` may become `next` in place: columns only appended, ttl and delete rule may change. kFailedPrecondition says

@@ -36,11 +36,13 @@ void RowDecoder::bind(model::BatchBuilder& out) {
   for (size_t i = 0; i < columns_.size(); ++i) {
     for (size_t k = 0; k < table_.key_columns.size(); ++k) {
       if (table_.key_columns[k].column != columns_[i]) continue;
+      CHECK(key_out_[k] == nullptr, "a column is wanted twice");
       key_out_[k] = &out.column(i);
       last_key_ = std::max(last_key_, k + 1);
     }
     for (size_t v = 0; v < table_.value_columns.size(); ++v) {
       if (table_.value_columns[v] != columns_[i]) continue;
+      CHECK(value_out_[v] == nullptr, "a column is wanted twice");
       value_out_[v] = &out.column(i);
       wants_values_ = true;
     }

@@ -60,7 +60,7 @@ class RowDecoder {
 /// The rows of a range in key order, without tombstones and expired rows. Single-threaded; store and snapshot outlive it.
 class TableScan {
  public:
-  /// `columns` are the wanted columns in the wanted order. With none, rows are only counted and values not decoded.
+  /// `columns` are the wanted columns in the wanted order, each once. With none, rows are only counted and values not decoded.
   TableScan(store::Store& store, std::shared_ptr<const Table> table, const KeyRange& range, std::vector<size_t> columns,
             Instant now, const store::Snapshot* snapshot = nullptr);
   /// At most kScanRowsMax rows; none at the end. Errors: kCorruption names the table and key, kIo.

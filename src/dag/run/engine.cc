@@ -144,7 +144,10 @@ void Scheduler::Impl::decide() {
   Instant now = env_.clock.now();
   stop_overdue();
   take_completions(now);
-  if (stopping_ || error_) return;
+  if (stopping_ || error_) {
+    touched_.clear();  // no run is begun any more, so nothing is to be looked at
+    return;
+  }
   take_timers(now);
   while (!touched_.empty()) {
     Dag& dag = **touched_.begin();

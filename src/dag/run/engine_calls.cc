@@ -73,6 +73,7 @@ Result<RunInfo> Scheduler::Impl::manual_run(Dag& dag, const TriggerRequest& requ
   if (id.starts_with("scheduled__")) {
     return fail(Errc::kInvalidArgument, "run ids that begin with scheduled__ are the schedule's own", "choose another run id");
   }
+  if (id == "latest") return fail(Errc::kInvalidArgument, "'latest' stands for the newest run", "choose another run id");
   // Two triggers in the same microsecond are two runs, as long as neither the id nor the date was asked for.
   while (request.run_id.empty() && !request.logical_date && taken(id)) {
     logical += Duration(1);

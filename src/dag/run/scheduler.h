@@ -33,7 +33,7 @@ struct SchedulerOptions {
 struct TriggerRequest {
   std::string conf = "{}";
   std::optional<Instant> logical_date;  // none: now
-  std::string run_id;                   // empty: manual__<logical date>
+  std::string run_id;                   // empty: manual__<logical date>; not `latest`, which stands for the newest one
 };
 
 struct DagInfo {

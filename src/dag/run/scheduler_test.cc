@@ -40,7 +40,7 @@ namespace {
 
 constexpr Duration kLong = std::chrono::seconds(30);
 
-/// Does at once what the task's statement says: ok, fail, skip; `block` waits to be stopped.
+/// Does at once what the task's statement says: ok, fail, skip; `block` waits to be stopped, `linger` for let_go() after that.
 class FakeRunner final : public TaskRunner {
  public:
   Outcome run(const TaskContext& context, TaskLog& log, std::stop_token stop) override {
@@ -51,9 +51,10 @@ class FakeRunner final : public TaskRunner {
     changed_.notify_all();
     if (sql == "fail" || (sql == "fail once" && context.try_number == 1)) return {Outcome::Kind::kFailed, "it failed", {}};
     if (sql == "skip") return {Outcome::Kind::kSkipped, "", {}};
-    if (sql == "block") {
+    if (sql == "block" || sql == "linger") {
       std::stop_callback wake(stop, [&] { changed_.notify_all(); });
       while (!stop.stop_requested()) changed_.wait_for(mutex_, std::chrono::milliseconds(5));
+      while (sql == "linger" && !let_go_) changed_.wait(mutex_);
     }
     return {};
   }
@@ -65,11 +66,17 @@ class FakeRunner final : public TaskRunner {
     MutexLock lock(mutex_);
     while (ran_.size() < count) changed_.wait(mutex_);
   }
+  void let_go() {
+    MutexLock lock(mutex_);
+    let_go_ = true;
+    changed_.notify_all();
+  }
 
  private:
   Mutex mutex_;
   CondVar changed_;
   std::vector<std::string> ran_ GUARDED_BY(mutex_);
+  bool let_go_ GUARDED_BY(mutex_) = false;
 };
 
 TaskSpec sql(std::string id, std::string text, std::vector<std::string> after = {}, int retries = 0) {
@@ -248,6 +255,28 @@ TEST_F(SchedulerTest, no_more_runs_are_active_than_allowed) {
   EXPECT_EQ(states(second), "queued: a=none");
 }
 
+TEST_F(SchedulerTest, a_stop_waits_for_what_runs_while_more_is_due) {
+  DagSpec spec = dag({sql("a", "block")}, "* * * * *");
+  spec.start_date = parse_instant("0001-01-01").value();
+  spec.catchup = true;
+  spec.max_active_runs = 1;
+  DagSpec slow = dag({sql("a", "linger")});
+  slow.id = "slow";
+  start({spec, slow}, clock_);
+  std::string slow_run = scheduler_->trigger("slow", {}).value();
+  runner_.wait_for(2);
+  std::string first = scheduler_->runs("d", 1).value()[0].run_id;
+  std::thread stopping([this] { scheduler_->stop(); });
+  wait_for_state(first, "success: a=success");
+  runner_.let_go();
+  stopping.join();
+  EXPECT_EQ(store_.run("slow", slow_run)->run.state, "success");
+  EXPECT_EQ(scheduler_->runs("d", 10)->size(), 1u);
+  start({spec, slow}, clock_);
+  runner_.wait_for(3);
+  EXPECT_EQ(scheduler_->runs("d", 10)->size(), 2u);
+}
+
 TEST_F(SchedulerTest, a_task_that_takes_too_long_is_stopped) {
   DagSpec spec = dag({sql("a", "block")});
   spec.tasks[0].timeout = std::chrono::seconds(5);
@@ -288,6 +317,7 @@ TEST_F(SchedulerTest, triggers_that_are_refused) {
   EXPECT_EQ(scheduler_->trigger("d", {"[1]", {}, ""}).error().code, Errc::kInvalidArgument);
   EXPECT_EQ(scheduler_->trigger("d", {"{}", {}, "a b"}).error().code, Errc::kInvalidArgument);
   EXPECT_EQ(scheduler_->trigger("d", {"{}", {}, "scheduled__x"}).error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(scheduler_->trigger("d", {"{}", {}, "latest"}).error().code, Errc::kInvalidArgument);
   trigger({"{}", {}, "mine"});
   EXPECT_EQ(scheduler_->trigger("d", {"{}", {}, "mine"}).error().code, Errc::kAlreadyExists);
   wait_idle();

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 
 namespace millrace::stream {
@@ -155,6 +157,19 @@ void Runner::publish(std::optional<Error> failure) {
   changed_.notify_all();
 }
 
+/// Leaves the query failed, or running again when the failure is of a kind that passes.
+void Runner::wait_for_retry(const Error& failure) {
+  publish(failure);
+  if (failure.code != Errc::kResourceExhausted && failure.code != Errc::kUnavailable) return;
+  Duration until = clock_.monotonic() + retry_after_;
+  retry_after_ = std::min(retry_after_ * 2, kRetryMax);
+  MutexLock lock(mutex_);
+  while (!stopping_ && job_ == nullptr && status_.state == QueryState::kFailed && clock_.monotonic() < until) {
+    changed_.wait_for(mutex_, until - clock_.monotonic());
+  }
+  if (status_.state == QueryState::kFailed) status_.state = QueryState::kRunning;
+}
+
 void Runner::loop() {
   bool sought = false;
   while (true) {
@@ -173,9 +188,10 @@ void Runner::loop() {
     if (!done) {
       parts_.pipeline->abandon();
       log_error("stream", fmt::format("query {} failed: {}", parts_.pipeline->spec().query, done.error().message));
-      publish(std::move(done.error()));
+      wait_for_retry(done.error());
       sought = false;
     } else {
+      retry_after_ = kRetryFirst;
       publish(std::nullopt);
     }
   }

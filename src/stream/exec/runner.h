@@ -32,12 +32,15 @@ struct QueryStatus {
 /// calls it.
 /// **Errors**: a failed epoch is abandoned and the query stops as kFailed with the reason; resume() tries again from the
 /// committed position.
+/// What can pass by itself (disk full, a part that does not answer) is tried again after kRetryFirst, then ever more rarely.
 class Runner {
  public:
   static constexpr size_t kEpochRecordsMax = 1'000'000;
   static constexpr size_t kEpochBytesMax = 384 << 20;
   static constexpr size_t kSliceRecordsMax = 32'768;
   static constexpr size_t kSliceBytesMax = 8 << 20;
+  static constexpr Duration kRetryFirst = std::chrono::seconds(1);
+  static constexpr Duration kRetryMax = std::chrono::seconds(30);
 
   struct Parts {
     std::unique_ptr<port::Source> source;
@@ -69,6 +72,7 @@ class Runner {
   Status seek();
   Status run_epoch(Duration wait);
   void publish(std::optional<Error> failure);
+  void wait_for_retry(const Error& failure);
   bool run_job();
 
   struct Job {
@@ -79,6 +83,7 @@ class Runner {
   // Used by the query's thread only.
   Parts parts_;
   env::Clock& clock_;
+  Duration retry_after_ = kRetryFirst;
   const std::shared_ptr<const model::Schema> output_;
 
   mutable Mutex mutex_;
