@@ -74,8 +74,9 @@ void verify_positions(DataDir& data, VerifyReport& report) {
 }  // namespace
 
 Result<VerifyReport> verify(env::Env env, const std::string& path) {
-  TRY(bool there, env.files.exists(store_path(path)));
-  if (!there) return fail(Errc::kNotFound, fmt::format("there is no data in {}", path));
+  TRY(bool has_store, env.files.exists(store_path(path)));
+  TRY(bool has_log, env.files.exists(log_path(path)));
+  if (!has_store && !has_log) return fail(Errc::kNotFound, fmt::format("there is no data in {}", path));
   // Nobody may write meanwhile.
   auto lock = env::DataLock::acquire(path);
   if (!lock) return fail(Errc::kUnavailable, lock.error().message, "verify reads a directory at rest: stop the server first");
@@ -88,6 +89,10 @@ Result<VerifyReport> verify(env::Env env, const std::string& path) {
     report.bytes += of_log->bytes;
   } else if (of_log.error().code != Errc::kNotFound) {
     return fail(std::move(of_log.error()));
+  }
+  if (!has_store) {
+    report.damage.push_back({store_path(path), 0, "it is gone, and with it the catalog of the topics in log/"});
+    return report;
   }
   auto data = DataDir::open(env, path, true);
   if (!data) {

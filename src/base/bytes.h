@@ -108,7 +108,8 @@ inline int hex_digit(char c) {
     std::array<int8_t, 256> values{};
     values.fill(-1);
     for (int i = 0; i < 10; ++i) values[static_cast<size_t>('0' + i)] = static_cast<int8_t>(i);
-    for (int i = 0; i < 6; ++i) values[static_cast<size_t>('a' + i)] = values[static_cast<size_t>('A' + i)] = static_cast<int8_t>(10 + i);
+    for (int i = 0; i < 6; ++i)
+      values[static_cast<size_t>('a' + i)] = values[static_cast<size_t>('A' + i)] = static_cast<int8_t>(10 + i);
     return values;
   }();
   return kValues[static_cast<uint8_t>(c)];

@@ -1,5 +1,7 @@
 #include "sql/compiled_query.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -46,6 +48,29 @@ class BatchCursor : public ScanCursor {
   size_t at_;
   const size_t end_;
 };
+
+/// What the values of a column take; the texts of a list's elements too.
+size_t bytes_of(const model::Column& column, size_t rows) {
+  using model::TypeId;
+  TypeId id = column.type->id;
+  size_t bytes = 0;
+  if (id == TypeId::kText || id == TypeId::kBlob) {
+    for (size_t i = 0; i < rows; ++i) bytes += sizeof(model::StringRef) + (column.is_null(i) ? 0 : column.text(i).size());
+  } else if (id == TypeId::kStruct) {
+    for (const model::Column& child : column.children) bytes += bytes_of(child, rows);
+  } else if (id == TypeId::kList) {
+    size_t elements = 0;
+    for (size_t i = 0; i < rows; ++i) {
+      if (column.is_null(i)) continue;
+      const auto& entry = column.at<model::ListEntry>(i);
+      elements = std::max(elements, static_cast<size_t>(entry.offset + entry.length));
+    }
+    bytes = rows * sizeof(model::ListEntry) + (elements > 0 ? bytes_of(column.children[0], elements) : 0);
+  } else {
+    bytes = rows * model::element_size(*column.type);
+  }
+  return bytes;
+}
 
 Status check_statement_type(const Statement& statement) {
   if (statement.type() != DUCKDB_STATEMENT_TYPE_SELECT)
@@ -127,19 +152,62 @@ Result<std::vector<model::ColumnBatch>> BatchQuery::run(const model::ColumnBatch
   CHECK(first + count <= input.rows, "the rows to run are in the batch");
   CHECK(input.columns.size() + 1 == source_->columns().fields.size(), "the batch has the input's columns");
   if (prepared_ == nullptr || prepared_->connection.instance()->broken()) TRY_DO(prepare());
+  if (interrupted()) return fail(Errc::kCancelled, "the query was stopped");
   source_->set(&input, first, count);
   std::vector<model::ColumnBatch> out;
-  Status done = [&]() -> Status {
-    TRY(Rows rows, prepared_->statement->execute());
-    while (true) {
-      TRY(duckdb_data_chunk chunk, rows.next());
-      if (chunk == nullptr) return {};
-      out.push_back(view_chunk(chunk, output_, input.owner));
-    }
-  }();
+  Status done;
+  bool late = false;
+  {
+    Watchdog watchdog(prepared_->connection.get(), instances_->options().run_time_max);
+    watch_with(&watchdog);
+    done = collect(out, input.owner);
+    watch_with(nullptr);
+    late = watchdog.fired();
+  }
   source_->set(nullptr, 0, 0);
-  if (!done) return fail(std::move(done.error()));
-  return out;
+  if (done) return out;
+  if (!late || done.error().code != Errc::kCancelled) return fail(std::move(done.error()));
+  if (interrupted()) return fail(Errc::kCancelled, "the query was stopped");
+  return fail(Errc::kResourceExhausted, fmt::format("the query takes longer than {} for these records",
+                                                    format_duration(instances_->options().run_time_max)));
+}
+
+Status BatchQuery::collect(std::vector<model::ColumnBatch>& out, const std::shared_ptr<const void>& owner) {
+  const EngineOptions& limits = instances_->options();
+  size_t rows_made = 0, bytes = 0;
+  TRY(Rows rows, prepared_->statement->execute());
+  while (true) {
+    TRY(duckdb_data_chunk chunk, rows.next());
+    if (chunk == nullptr) return {};
+    out.push_back(view_chunk(chunk, output_, owner));
+    rows_made += out.back().rows;
+    for (const model::Column& column : out.back().columns) bytes += bytes_of(column, out.back().rows);
+    if (rows_made > limits.run_rows_max) {
+      return fail(Errc::kResourceExhausted,
+                  fmt::format("the query makes more than {} rows of these records", limits.run_rows_max));
+    }
+    if (bytes > limits.run_bytes_max) {
+      return fail(Errc::kResourceExhausted,
+                  fmt::format("the query makes more than {} bytes of these records", limits.run_bytes_max));
+    }
+  }
+}
+
+void BatchQuery::interrupt() {
+  MutexLock lock(mutex_);
+  interrupted_ = true;
+  if (watchdog_ != nullptr) watchdog_->fire();
+}
+
+bool BatchQuery::interrupted() {
+  MutexLock lock(mutex_);
+  return interrupted_;
+}
+
+void BatchQuery::watch_with(Watchdog* watchdog) {
+  MutexLock lock(mutex_);
+  watchdog_ = watchdog;
+  if (watchdog_ != nullptr && interrupted_) watchdog_->fire();
 }
 
 }  // namespace millrace::sql

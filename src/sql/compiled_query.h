@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "port/sql_engine.h"
 #include "sql/instance.h"
+#include "sql/watchdog.h"
 
 namespace millrace::sql {
 
@@ -18,6 +20,7 @@ class BatchQuery : public port::CompiledQuery {
   ~BatchQuery() override;
 
   std::shared_ptr<const model::Schema> output() const override { return output_; }
+  void interrupt() override EXCLUDES(mutex_);
   Result<std::vector<model::ColumnBatch>> run(const model::ColumnBatch& input, size_t first, size_t count) override;
 
  private:
@@ -32,6 +35,9 @@ class BatchQuery : public port::CompiledQuery {
 
   BatchQuery(std::shared_ptr<Instances> instances, std::string sql, port::QueryInput input);
   Status prepare();
+  Status collect(std::vector<model::ColumnBatch>& out, const std::shared_ptr<const void>& owner);
+  bool interrupted() EXCLUDES(mutex_);
+  void watch_with(Watchdog* watchdog) EXCLUDES(mutex_);
 
   const std::shared_ptr<Instances> instances_;
   const std::string sql_;
@@ -39,6 +45,10 @@ class BatchQuery : public port::CompiledQuery {
   std::unique_ptr<Source> source_;
   std::shared_ptr<const model::Schema> output_;
   std::unique_ptr<Prepared> prepared_;
+
+  Mutex mutex_;
+  bool interrupted_ GUARDED_BY(mutex_) = false;
+  Watchdog* watchdog_ GUARDED_BY(mutex_) = nullptr;  // of the run in progress
 };
 
 }  // namespace millrace::sql

@@ -31,6 +31,42 @@ TEST(BatchQuery, PreparesItselfAgainWhenTheInstanceBroke) {
   }
 }
 
+std::string error_of_run(const EngineOptions& options, const std::string& sql) {
+  model::ColumnBatch batch = one_row();
+  auto query = BatchQuery::create(std::make_shared<Instances>(options), sql, {"t", batch.schema});
+  for (int i = 0; i < 2; ++i) {
+    auto out = (*query)->run(batch, 0, 1);
+    if (out) return "runs";
+    EXPECT_EQ(out.error().code, Errc::kResourceExhausted);
+    if (i == 1) return out.error().message;
+  }
+  return {};
+}
+
+TEST(BatchQuery, ARunHasLimits) {
+  std::string rows = "SELECT unnest(range(5000)) AS i FROM t";
+  EXPECT_EQ(error_of_run({.run_rows_max = 4000}, rows), "the query makes more than 4000 rows of these records");
+  EXPECT_EQ(error_of_run({.run_bytes_max = 30'000}, rows), "the query makes more than 30000 bytes of these records");
+  EXPECT_EQ(error_of_run({}, rows), "runs");
+  EXPECT_EQ(error_of_run({.run_time_max = std::chrono::milliseconds(20)},
+                         "SELECT count(*) AS n FROM t, range(1000000) AS a(i), range(1000000) AS b(j) WHERE sqrt(i * j) < 0"),
+            "the query takes longer than 20ms for these records");
+}
+
+TEST(BatchQuery, AnInterruptEndsTheRunAndLaterOnes) {
+  model::ColumnBatch batch = one_row();
+  auto query = BatchQuery::create(
+      std::make_shared<Instances>(EngineOptions{}),
+      "SELECT count(*) AS n FROM t, range(1000000) AS a(i), range(1000000) AS b(j) WHERE sqrt(i * j) < 0", {"t", batch.schema});
+  ASSERT_TRUE(query);
+  std::thread other([&] { (*query)->interrupt(); });
+  auto out = (*query)->run(batch, 0, 1);
+  other.join();
+  ASSERT_FALSE(out);
+  EXPECT_EQ(out.error().code, Errc::kCancelled);
+  EXPECT_EQ((*query)->run(batch, 0, 1).error().code, Errc::kCancelled);
+}
+
 TEST(BatchQuery, QueriesOfSeveralThreadsShareAnInstance) {
   auto instances = std::make_shared<Instances>(EngineOptions{});
   std::vector<std::thread> threads;

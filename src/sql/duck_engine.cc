@@ -9,6 +9,8 @@
 #include "sql/instance.h"
 #include "sql/lexer.h"
 #include "sql/shell.h"
+#include "sql/shell_rules.h"
+#include "sql/text.h"
 #include "sql/types.h"
 
 namespace millrace::sql {
@@ -34,6 +36,15 @@ Status DuckEngine::read_function_names() {
 }
 
 Result<std::unique_ptr<port::CompiledQuery>> DuckEngine::compile(const std::string& sql, const port::QueryInput& input) {
+  TRY_DO(check_text(sql));
+  TRY(auto instance, instances_->current());
+  TRY(Connection connection, Connection::open(instance));
+  // DuckDB evaluates constants while it prepares, so the rules come first. Its own words for what does not parse are better.
+  if (auto tree = tree_of(connection, sql); !tree) {
+    if (tree.error().message == kOnlyReads)
+      return fail(Errc::kPermissionDenied, "a query is a SELECT; this is another statement");
+    if (tree.error().message.find("syntax error") == std::string::npos) return fail(std::move(tree.error()));
+  }
   return BatchQuery::create(instances_, sql, input);
 }
 

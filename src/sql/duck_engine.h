@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/time.h"
 #include "port/sql_engine.h"
 
 namespace millrace::sql {
@@ -15,6 +16,10 @@ struct EngineOptions {
   /// DuckDB's memory for all statements of the engine together; it never spills to disk.
   uint64_t memory_bytes_max = 512 << 20;
   int threads = 1;
+  /// Limits on one run of a compiled query: its rows, the bytes of their values, its time.
+  size_t run_rows_max = 4'000'000;
+  size_t run_bytes_max = 512 << 20;
+  Duration run_time_max = std::chrono::seconds(60);
 };
 
 /// Statements longer than this, or nested deeper, are refused before DuckDB reads them.

@@ -288,6 +288,14 @@ TEST_F(DuckEngineTest, TextBeyondTheLimitsIsRefusedBeforeItIsParsed) {
   EXPECT_EQ(error_of("SELECT a FROM t"), "compiles");
 }
 
+TEST_F(DuckEngineTest, WhatEndsTheProcessIsRefusedBeforeItIsPrepared) {
+  std::string deep = "'" + std::string(200'000, '[') + std::string(200'000, ']') + "'";
+  EXPECT_EQ(error_of("SELECT json_structure(" + deep + ") AS x FROM t"),
+            "LINE 1:8: json_structure can end the process on deeply nested values, so it is not available here");
+  EXPECT_EQ(engine_->syntax_tree("SELECT b::VARIANT AS x FROM t").error().code, Errc::kPermissionDenied);
+  EXPECT_EQ(error_of("EXPLAIN SELECT json_structure(" + deep + ")"), "a query is a SELECT; this is another statement");
+}
+
 TEST_F(DuckEngineTest, ParseColumnsReadsAColumnList) {
   EXPECT_EQ(to_sql(*schema("a text, \"B c\" decimal(10,2) -- note")), "\"a\" VARCHAR, \"B c\" DECIMAL(10,2)");
   EXPECT_EQ(to_sql(*schema("d STRUCT(\"first\" text, l int[]), z timestamptz")),

@@ -92,6 +92,10 @@ Errc code_of(duckdb_error_type type) {
 
 }  // namespace
 
+std::string in_our_words(std::string message) {
+  return message.find("max_expression_depth") == std::string::npos ? message : "an expression nests too deep";
+}
+
 Error make_error(duckdb_error_type type, std::string_view message, std::string_view executed, std::string_view written,
                  const PositionMap& map) {
   std::string place;
@@ -104,7 +108,9 @@ Error make_error(duckdb_error_type type, std::string_view message, std::string_v
   } else if (message.ends_with("syntax error at end of input")) {
     place = line_and_column(written, map ? map(executed.size()) : executed.size());
   }
-  Error error{code_of(type), place + on_one_line(without_class(message)), {}};
+  // Behind the first line stand settings that nobody can reach here.
+  if (code_of(type) == Errc::kResourceExhausted) message = message.substr(0, message.find('\n'));
+  Error error{code_of(type), place + in_our_words(on_one_line(without_class(message))), {}};
   if (error.code == Errc::kResourceExhausted) {
     error.message = "the statement needs more memory than it may have: " + error.message;
     error.hint = "read fewer rows or columns at once, or raise the memory limit of SQL";

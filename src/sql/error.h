@@ -19,6 +19,9 @@ using PositionMap = std::function<size_t(size_t)>;
 Error make_error(duckdb_error_type type, std::string_view message, std::string_view executed, std::string_view written,
                  const PositionMap& map = {});
 
+/// The message, or another in place of one that advises settings nobody can reach.
+std::string in_our_words(std::string message);
+
 /// True for the faults after which a DuckDB instance answers nothing more, or not reliably.
 bool breaks_instance(duckdb_error_type type);
 

@@ -41,6 +41,7 @@ class Instances {
  public:
   explicit Instances(const EngineOptions& options) : options_(options) {}
   Result<std::shared_ptr<Instance>> current() EXCLUDES(mutex_);
+  const EngineOptions& options() const { return options_; }
 
  private:
   const EngineOptions options_;

@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
+#include <set>
 
 #include "format/json_doc.h"
+#include "sql/call_rules.h"
+#include "sql/error.h"
 #include "sql/lexer.h"
 #include "sql/relation_source.h"
 #include "sql/shell_rules.h"
@@ -27,6 +31,16 @@ std::vector<Token> tokens_of(std::string_view sql) {
   return tokens;
 }
 
+/// A row is shown as an object: the second `a` becomes `a_1`, as DuckDB calls it in a subquery.
+void make_names_unique(model::Schema& columns) {
+  std::set<std::string> taken;
+  std::map<std::string, size_t> repeats;
+  for (model::Field& field : columns.fields) {
+    const std::string name = field.name;
+    while (!taken.insert(field.name).second) field.name = fmt::format("{}_{}", name, ++repeats[name]);
+  }
+}
+
 /// A statement on its way to DuckDB.
 class Shell {
  public:
@@ -46,6 +60,7 @@ class Shell {
     TRY_DO(splice_relations());
     TRY(Statement statement, prepare());
     TRY(model::Schema columns, statement.columns());
+    make_names_unique(columns);
     auto schema = std::make_shared<const model::Schema>(std::move(columns));
     TRY(Rows rows, statement.execute());
     bool any = false;
@@ -268,13 +283,20 @@ class Shell {
 Result<std::string> tree_of(Connection& connection, const std::string& sql) {
   TRY(auto texts, connection.texts("SELECT json_serialize_sql($1::VARCHAR)", &sql));
   if (texts.size() != 1) return fail(Errc::kInternal, "DuckDB gives no syntax tree");
-  if (!texts[0].starts_with("{\"error\":true")) return std::move(texts[0]);
+  if (!texts[0].starts_with("{\"error\":true")) {
+    // A quote inside of a text would have a backslash before it, so this is the constant itself.
+    if (texts[0].find("\"value\":Infinity") != std::string::npos)
+      return fail(Errc::kInvalidArgument, "a number in the statement is too large for DOUBLE, which ends at about 1.8e308");
+    TRY(Json tree, format::parse_json(texts[0], {.depth_max = format::kJsonDocDepthMax, .bytes_max = 64 << 20}));
+    TRY_DO(check_calls(tree, sql));
+    return std::move(texts[0]);
+  }
   TRY(Json error, format::parse_json(texts[0]));
   if (error.string_or("error_type", "") == "not implemented") return fail(Errc::kPermissionDenied, std::string(kOnlyReads));
   std::string position = error.string_or("position", "");
   std::string place =
       position.empty() ? "" : line_and_column(sql, std::min<size_t>(std::strtoull(position.c_str(), nullptr, 10), sql.size()));
-  return fail(Errc::kInvalidArgument, place + error.string_or("error_message", "the statement does not parse"));
+  return fail(Errc::kInvalidArgument, place + in_our_words(error.string_or("error_message", "the statement does not parse")));
 }
 
 Status run_shell_statement(std::shared_ptr<Instance> instance, const std::string& sql, port::Catalog& catalog,

@@ -229,7 +229,7 @@ TEST_F(ShellTest, ConjunctsWithConstantsReachTheScan) {
 
 TEST_F(ShellTest, ForeignTypesArriveAsText) {
   EXPECT_EQ(run("SELECT MAP {'a': 1} AS m, 1 AS n, '12:00:00+02'::TIMETZ AS t, 1 AS n"),
-            R"({"m":"{a=1}","n":1,"t":"12:00:00+02","n":1})");
+            R"({"m":"{a=1}","n":1,"t":"12:00:00+02","n_1":1})");
   EXPECT_EQ(run("SELECT [1, 2]::int[2] AS a FROM range(2) ORDER BY 1; -- end"), R"({"a":"[1, 2]"}{"a":"[1, 2]"})");
   EXPECT_EQ(run("SELECT '101'::BIT AS b, 'x'::ENUM('x', 'y') AS e"), R"({"b":"101","e":"x"})");
 }
@@ -353,6 +353,40 @@ TEST_F(ShellTest, ALargeResultComesPieceByPieceAndCanBeStopped) {
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().message, "the reader went away");
   EXPECT_EQ(batches, 3u);
+}
+
+TEST_F(ShellTest, WhatEndsTheProcessIsRefused) {
+  EXPECT_EQ(
+      run("SELECT 1,\n \"JSON_Structure\"(name) FROM users"),
+      "permission_denied: LINE 2:2: json_structure can end the process on deeply nested values, so it is not available here "
+      "(use ->> or a cast)");
+  for (const char* sql :
+       {"EXPLAIN SELECT json_merge_patch('1', '2')", "SELECT name::json::VARIANT FROM users",
+        "SELECT TRY_CAST(name AS VARIANT[]) FROM users", "SELECT name FROM users ORDER BY from_json(name, '{}')",
+        "SELECT 1 FROM range(json_contains('1', '1')::int)", "DESCRIBE SELECT name.json_group_structure() FROM users",
+        "WITH a AS (SELECT json_transform(name, '1') FROM users) SELECT 1"}) {
+    EXPECT_TRUE(run(sql).starts_with("permission_denied: LINE 1:")) << sql << ": " << run(sql);
+  }
+  EXPECT_EQ(run("SELECT 1 AS variant, 'json_structure(1) x' AS j"), R"({"variant":1,"j":"json_structure(1) x"})");
+}
+
+TEST_F(ShellTest, ConstantsThatAskForEnormousValuesAreRefused) {
+  for (const char* sql : {"SELECT repeat('x', 100000000000)", "SELECT lpad('a', 2000000000, 'b')", "SELECT len(range(10000001))"})
+    EXPECT_TRUE(run(sql).starts_with("invalid_argument: LINE 1:")) << sql << ": " << run(sql);
+  EXPECT_EQ(run("SELECT i FROM range(20000000) AS r(i) LIMIT 1"), R"({"i":0})");
+}
+
+TEST_F(ShellTest, ColumnsOfOneNameAreTold) {
+  EXPECT_EQ(run("SELECT 1 a, 2 a, 3 a_1, 4 a"), R"({"a":1,"a_1":2,"a_1_1":3,"a_2":4})");
+}
+
+TEST_F(ShellTest, ErrorsAreInOurWords) {
+  EXPECT_EQ(run("SELECT 1e400"),
+            "invalid_argument: a number in the statement is too large for DOUBLE, which ends at about 1.8e308");
+  std::string deep = "SELECT ";
+  for (int i = 0; i < 2000; ++i) deep += "NOT ";
+  EXPECT_EQ(run(deep + "true").find("SET "), std::string::npos) << run(deep + "true");
+  EXPECT_EQ(run("SELECT list(a.id || repeat('x', 1000)) FROM range(100000) AS a(id)").find("SET "), std::string::npos);
 }
 
 TEST_F(ShellTest, AResultWithoutRowsHasColumns) {

@@ -67,6 +67,23 @@ TEST(MakeError, FindsThePlaceInTheExcerpt) {
   EXPECT_EQ(line_and_column("ü\nüx", 5), "LINE 2:2: ");
 }
 
+TEST(CheckText, BoundsTokensOperatorsAndJoins) {
+  auto repeat = [](const std::string& one, int times) {
+    std::string out;
+    for (int i = 0; i < times; ++i) out += one;
+    return out;
+  };
+  EXPECT_TRUE(check_text("SELECT 1" + repeat("||1", 300)));
+  EXPECT_FALSE(check_text("SELECT 1" + repeat("||1", 301)));
+  EXPECT_FALSE(check_text("SELECT (1" + repeat("+(1)", 301) + ")"));
+  EXPECT_TRUE(check_text("SELECT 1" + repeat(", 1 + 1", 400)));
+  EXPECT_TRUE(check_text("SELECT a FROM t WHERE a = 1" + repeat(" OR a = 1", 1000)));
+  EXPECT_TRUE(check_text("FROM t" + repeat(" JOIN t USING (a)", 100)));
+  EXPECT_FALSE(check_text("FROM t" + repeat(" JOIN t USING (a)", 101)));
+  EXPECT_TRUE(check_text("SELECT 123456" + repeat(",123456", 9'999)));
+  EXPECT_FALSE(check_text("SELECT 1" + repeat(",1", 10'000)));
+}
+
 TEST(CheckText, CountsBracketsOutsideOfTexts) {
   EXPECT_TRUE(check_text("SELECT '" + std::string(1000, '(') + "'"));
   EXPECT_TRUE(check_text("SELECT 1 -- " + std::string(1000, '(')));

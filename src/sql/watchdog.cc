@@ -23,12 +23,20 @@ bool Watchdog::fired() {
   return fired_;
 }
 
+void Watchdog::fire() {
+  {
+    MutexLock lock(mutex_);
+    over_ = true;
+  }
+  changed_.notify_all();
+}
+
 void Watchdog::watch(Duration time) {
   MutexLock lock(mutex_);
   auto end = std::chrono::steady_clock::now() + time;
   while (!stopped_) {
     auto left = std::chrono::duration_cast<Duration>(end - std::chrono::steady_clock::now());
-    if (!fired_ && left > Duration::zero()) {
+    if (!over_ && !fired_ && left > Duration::zero()) {
       changed_.wait_for(mutex_, left);
       continue;
     }

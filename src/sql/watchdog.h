@@ -16,6 +16,8 @@ class Watchdog {
   Watchdog(duckdb_connection connection, Duration time);
   ~Watchdog();
   bool fired() EXCLUDES(mutex_);
+  /// The time is over now. Threading: any.
+  void fire() EXCLUDES(mutex_);
 
  private:
   void watch(Duration time) EXCLUDES(mutex_);
@@ -24,6 +26,7 @@ class Watchdog {
   Mutex mutex_;
   CondVar changed_;
   bool stopped_ GUARDED_BY(mutex_) = false;
+  bool over_ GUARDED_BY(mutex_) = false;
   bool fired_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

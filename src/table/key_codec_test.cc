@@ -179,7 +179,7 @@ TEST_F(KeyCodecTest, TextsKeepTheirOrder) {
 }
 
 TEST_F(KeyCodecTest, WrongEscapesAreRefused) {
-  for (std::string bytes : {std::string("a\0\2", 3), std::string("a\0", 2), std::string("abc"), std::string()}) {
+  for (const std::string& bytes : {std::string("a\0\2", 3), std::string("a\0", 2), std::string("abc"), std::string()}) {
     std::string_view rest = bytes;
     EXPECT_FALSE(take_key_text(rest)) << to_hex(bytes);
   }

@@ -12,7 +12,6 @@ namespace {
 
 using model::TypeId;
 
-constexpr uint8_t kTableFormat = 1;
 constexpr size_t kColumnsMax = 4096;
 
 bool has_interval(const model::Type& type) {

@@ -55,7 +55,10 @@ Status check_table_def(const TableDef& def);
 /// what cannot change and why.
 Status check_evolution(const TableDef& now, const TableDef& next);
 
-/// The catalog entry (format 1, docs/formats/table.md) and back; nullopt when the bytes are not one.
+/// First byte of a catalog entry.
+inline constexpr uint8_t kTableFormat = 1;
+
+/// The catalog entry (docs/formats/table.md) and back; nullopt when the bytes are not one.
 std::string encode_table(const Table& table);
 std::optional<Table> decode_table(std::string_view bytes);
 

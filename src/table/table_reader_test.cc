@@ -29,8 +29,8 @@ std::vector<Key> every_key() {
   std::vector<Key> keys;
   for (int partition : {0, 1, 254, 255}) {
     for (int number : {-128, -1, 0, 126, 127}) {
-      for (std::string text : {std::string(), std::string(1, '\0'), std::string("\0\1", 2), std::string("\0\xff", 2),
-                               std::string("\xff"), std::string("\xff\xff")}) {
+      for (const std::string& text : {std::string(), std::string(1, '\0'), std::string("\0\1", 2), std::string("\0\xff", 2),
+                                      std::string("\xff"), std::string("\xff\xff")}) {
         keys.push_back({static_cast<uint8_t>(partition), static_cast<int8_t>(number), text});
       }
     }
@@ -48,6 +48,7 @@ class KeyRangeTest : public testing::TestWithParam<bool> {
       out.column(2).append_text(key.text);
     }
     batch_ = std::move(out).finish();
+    for (size_t row = 0; row < keys_.size(); ++row) bytes_.push_back(key_range(*table_, leading(3, row))->from);
   }
   /// One value of one row, as row 0 of a column.
   model::Column value(size_t column, size_t row) const {
@@ -60,12 +61,11 @@ class KeyRangeTest : public testing::TestWithParam<bool> {
     for (size_t i = 0; i < columns; ++i) out.push_back(value(i, row));
     return out;
   }
-  std::string bytes(size_t row) const { return key_range(*table_, leading(3, row))->from; }
   /// Whether `range` holds exactly the rows for which `expected(row)`.
   template <class Expected>
   void check(const KeyRange& range, Expected expected) const {
     for (size_t row = 0; row < keys_.size(); ++row) {
-      std::string key = bytes(row);
+      const std::string& key = bytes_[row];
       bool inside = !range.empty && range.from <= key && (range.to.empty() || key < range.to);
       ASSERT_EQ(inside, expected(keys_[row])) << "row " << row;
     }
@@ -74,6 +74,7 @@ class KeyRangeTest : public testing::TestWithParam<bool> {
   std::shared_ptr<const Table> table_ = table_with(GetParam());
   std::vector<Key> keys_ = every_key();
   model::ColumnBatch batch_;
+  std::vector<std::string> bytes_;  // of each key
 };
 
 TEST_P(KeyRangeTest, PrefixesHoldTheirRowsOnly) {

@@ -53,6 +53,12 @@ Status Tables::load() {
   }
   auto cursor = store_.scan(Space::kMeta, kEntryPrefix, after_prefix(std::string(kEntryPrefix)));
   for (; cursor->valid(); cursor->next()) {
+    if (std::string_view entry = cursor->value(); !entry.empty() && static_cast<uint8_t>(entry[0]) > kTableFormat) {
+      return fail(Errc::kFailedPrecondition,
+                  fmt::format("catalog entry {} has format {}, and this version reads up to {}", cursor->key(),
+                              static_cast<uint8_t>(entry[0]), kTableFormat),
+                  "use the version of millrace that wrote it, or a newer one");
+    }
     auto table = decode_table(cursor->value());
     if (!table || entry_key(table->def.name) != cursor->key() || table->id >= next_id_) {
       return fail(Errc::kCorruption, fmt::format("catalog entry {} cannot be read", cursor->key()));

@@ -146,6 +146,14 @@ TEST_F(TablesTest, WhatIsNotThereCannotBeDropped) {
   EXPECT_EQ(tables_->evolve(named("a.b")).error().code, Errc::kNotFound);
 }
 
+TEST_F(TablesTest, EntriesOfANewerFormatAreNotCorruption) {
+  put_entry("a.b", "\x02 whatever comes next");
+  auto opened = Tables::open(*store_);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::kFailedPrecondition) << opened.error().message;
+  EXPECT_NE(opened.error().message.find("a.b"), std::string::npos);
+}
+
 TEST_F(TablesTest, CutAndMisplacedEntriesAreCorruption) {
   std::string entry = encode_table(Table(1, named("a.b")));
   create(named("a.b"));

@@ -258,6 +258,11 @@ void Pipeline::abandon() {
   epoch_records_ = epoch_bytes_ = 0;
 }
 
+void Pipeline::interrupt() {
+  query_->interrupt();
+  if (contract_ != nullptr) contract_->interrupt();
+}
+
 Result<Pipeline::ReplayReport> Pipeline::replay(const std::vector<table::DeadLetter>& letters) {
   CHECK(epoch_records_ == 0, "a replay is an epoch of its own");
   Slice slice(spec_.input);

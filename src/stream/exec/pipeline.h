@@ -60,6 +60,9 @@ class Pipeline {
   /// Forgets the epoch; the caller seeks back to position().
   void abandon();
 
+  /// Ends the statement under way, and every later one, with kCancelled. From any thread.
+  void interrupt();
+
   struct ReplayReport {
     uint64_t replayed = 0;    // gave rows, or were filtered
     uint64_t superseded = 0;  // rows that were older than what the table has

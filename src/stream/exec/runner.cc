@@ -42,7 +42,9 @@ void Runner::stop() {
     changed_.notify_all();
   }
   parts_.source->wake();
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  parts_.pipeline->interrupt();
+  thread_.join();
   MutexLock lock(mutex_);
   status_.state = QueryState::kStopped;
   changed_.notify_all();
@@ -146,6 +148,11 @@ Status Runner::run_epoch(Duration wait) {
   return {};
 }
 
+bool Runner::is_stopping() const {
+  MutexLock lock(mutex_);
+  return stopping_;
+}
+
 void Runner::publish(std::optional<Error> failure) {
   MutexLock lock(mutex_);
   status_.position = parts_.pipeline->position();
@@ -187,6 +194,7 @@ void Runner::loop() {
     if (done) done = run_epoch(kIdleWait);
     if (!done) {
       parts_.pipeline->abandon();
+      if (is_stopping()) continue;  // stop() interrupts what is under way
       log_error("stream", fmt::format("query {} failed: {}", parts_.pipeline->spec().query, done.error().message));
       wait_for_retry(done.error());
       sought = false;

@@ -51,7 +51,7 @@ class Runner {
   ~Runner();
 
   void start();
-  /// Ends after the epoch under way.
+  /// Ends soon: the epoch under way is abandoned if it is still in SQL, and processed again at the next start.
   void stop();
   void pause();
   /// Goes on after pause() or a failure.
@@ -71,6 +71,7 @@ class Runner {
   void loop();
   Status seek();
   Status run_epoch(Duration wait);
+  bool is_stopping() const;
   void publish(std::optional<Error> failure);
   void wait_for_retry(const Error& failure);
   bool run_job();
