@@ -67,6 +67,7 @@ tables:
     faults = json.loads(done.stdout)
     assert {"file", "line", "column", "severity", "code", "message", "hint"} == set(faults[0])
     assert any(f["line"] == 4 and f["code"] == "unknown-key" and "partitions" in f["hint"] for f in faults)
+    assert any(f["line"] == 11 and "vv" in f["message"] for f in faults), faults
     file.write_text(file.read_text().replace("partitons", "partitions"))
     faults = json.loads(run("check", file, "-o", "json", check=False).stdout)
     assert any(f["line"] == 11 and f["column"] == 14 and "vv" in f["message"] for f in faults), faults

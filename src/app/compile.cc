@@ -83,7 +83,11 @@ class Compiler {
     for (const project::Topic& topic : project_.topics) compile_topic(topic);
     // A query may read what another one writes, so those whose topic is known come first, round by round.
     std::vector<const project::Query*> waiting;
-    for (const project::Query& query : project_.queries) waiting.push_back(&query);
+    for (const project::Query& query : project_.queries) {
+      // A draft (LoadResult) has queries that lack what they need; why is among the file's own faults.
+      bool whole = !query.sql.empty() && (!query.into_table || project::find(project_.tables, query.into) != nullptr);
+      if (whole) waiting.push_back(&query);
+    }
     for (bool progress = true; progress;) {
       progress = false;
       for (auto it = waiting.begin(); it != waiting.end();) {

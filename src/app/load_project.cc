@@ -119,12 +119,15 @@ Result<Checked> check_project(env::Env env, const std::string& file, const std::
   project::LoadResult loaded = load_project(env, file, profile);
   Checked checked;
   checked.faults = std::move(loaded.faults);
-  if (!loaded.project) return checked;
+  // A file with faults is looked through all the same, so that those of its SQL come in the same answer.
+  const std::optional<project::Project>& readable = loaded.project ? loaded.project : loaded.draft;
+  if (!readable) return checked;
   TRY(auto engine, sql::DuckEngine::open({}));
-  Compiled compiled = compile(*loaded.project, *engine, {});
+  Compiled compiled = compile(*readable, *engine, {});
   checked.faults.insert(checked.faults.end(), compiled.faults.begin(), compiled.faults.end());
   std::sort(checked.faults.begin(), checked.faults.end());
-  explain(*loaded.project, compiled, checked);
+  checked.faults.erase(std::unique(checked.faults.begin(), checked.faults.end()), checked.faults.end());
+  if (loaded.project) explain(*loaded.project, compiled, checked);
   if (!has_errors(checked.faults)) checked.project = std::move(loaded.project);
   return checked;
 }

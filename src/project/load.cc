@@ -59,7 +59,10 @@ LoadResult load(env::FileSystem& files, const std::string& path, const LoadOptio
   FaultList faults;
   LoadResult out;
   out.project = load_project(files, path, options, faults);
-  if (faults.has_errors()) out.project.reset();
+  if (faults.has_errors()) {
+    out.draft = std::move(out.project);
+    out.project.reset();
+  }
   out.faults = std::move(faults).take();
   return out;
 }

@@ -19,6 +19,7 @@ struct LoadOptions {
 
 struct LoadResult {
   std::optional<Project> project;  // only when no fault is an error
+  std::optional<Project> draft;    // what could be read of a file with errors: to look for more faults in, never to be run
   std::vector<Fault> faults;       // sorted by place; errors and warnings
 };
 

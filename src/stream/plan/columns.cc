@@ -8,7 +8,6 @@ namespace {
 
 using model::Field;
 using model::Schema;
-using model::Type;
 using model::TypeId;
 
 std::optional<size_t> find(const std::vector<Field>& fields, std::string_view name) {
