@@ -41,8 +41,10 @@ void Json::set_unsigned(uint64_t v) {
 
 bool operator==(const Json& a, const Json& b) { return a.value_ == b.value_; }
 
-const Json* Json::find(std::string_view name) const {
-  const Object* members = as_object();
+const Json* Json::find(std::string_view name) const { return const_cast<Json*>(this)->find(name); }
+
+Json* Json::find(std::string_view name) {
+  Object* members = as_object();
   if (!members) return nullptr;
   auto found = std::find_if(members->rbegin(), members->rend(), [&](const Member& member) { return member.name == name; });
   return found == members->rend() ? nullptr : &found->value;
@@ -78,11 +80,10 @@ bool Json::bool_or(std::string_view name, bool otherwise) const {
 Json& Json::set(std::string_view name, Json value) {
   if (is_null()) value_ = Object{};
   if (Object* members = as_object()) {
-    auto found = std::find_if(members->begin(), members->end(), [&](const Member& member) { return member.name == name; });
-    if (found == members->end()) {
-      members->push_back({std::string(name), std::move(value)});
+    if (Json* found = find(name)) {
+      *found = std::move(value);
     } else {
-      found->value = std::move(value);
+      members->push_back({std::string(name), std::move(value)});
     }
   }
   return *this;

@@ -50,8 +50,9 @@ class Json {
   Array* as_array() { return std::get_if<Array>(&value_); }
   Object* as_object() { return std::get_if<Object>(&value_); }
 
-  /// The member of an object; null when this is no object or has no such member.
+  /// The member of an object; null when this is no object or has no such member. Of a name that stands twice, the last.
   const Json* find(std::string_view name) const;
+  Json* find(std::string_view name);
   /// The member's value when it has that kind, else `otherwise`. number_or takes every number.
   std::string string_or(std::string_view name, std::string_view otherwise) const;
   int64_t int_or(std::string_view name, int64_t otherwise) const;

@@ -43,12 +43,12 @@ Result<QueryPlan> plan_query(const Json& tree, std::string_view sql, const Topic
   QueryPlan plan;
   plan.topic = topic.name;
   plan.tree = tree;
-  Json& select = *member(member(plan.tree, "statements")->as_array()->front(), "node");
+  Json& select = *plan.tree.find("statements")->as_array()->front().find("node");
   std::string alias = from.string_or("alias", "");
   Rewriter rewriter(sql, topic, alias.empty() ? name : alias, options);
-  Json::Array& list = *member(select, "select_list")->as_array();
+  Json::Array& list = *select.find("select_list")->as_array();
   TRY_DO(rewriter.rewrite_select_list(list));
-  Json* where = member(select, "where_clause");
+  Json* where = select.find("where_clause");
   plan.has_where = where != nullptr && !where->is_null();
   if (plan.has_where) TRY_DO(rewriter.rewrite_where(*where));
   plan.has_unnest = rewriter.has_unnest();

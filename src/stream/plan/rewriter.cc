@@ -208,9 +208,9 @@ Status Rewriter::enter_lambda(Json& left) {
 
 Status Rewriter::rewrite_lambda(Json& node) {
   size_t outer = parameters_.size();
-  Json* left = member(node, "lhs");
+  Json* left = node.find("lhs");
   if (left != nullptr) TRY_DO(enter_lambda(*left));
-  Json* body = member(node, "expr");
+  Json* body = node.find("expr");
   Status done = body == nullptr ? Status() : rewrite(*body);
   parameters_.resize(outer);
   return done;
@@ -307,7 +307,7 @@ Status Rewriter::rewrite_function(Json& node) {
                   "uuid(), random() and now() follow from the record and can be used");
   }
   if (is_unnest(node) && !in_select_list_) return refuse(node, sql_, "UNNEST can only stand in the select list");
-  if (Json* children = member(node, "children")) return rewrite_children(*children);
+  if (Json* children = node.find("children")) return rewrite_children(*children);
   return {};
 }
 

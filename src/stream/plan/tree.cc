@@ -35,13 +35,6 @@ Json make_constant(std::string_view type, Json literal) {
 
 }  // namespace
 
-Json* member(Json& node, std::string_view name) {
-  Json::Object* object = node.as_object();
-  if (object == nullptr) return nullptr;
-  auto found = std::find_if(object->begin(), object->end(), [&](const Json::Member& one) { return one.name == name; });
-  return found == object->end() ? nullptr : &found->value;
-}
-
 bool has_elements(const Json& node, std::string_view array) {
   const Json* found = node.find(array);
   return found != nullptr && found->as_array() != nullptr && !found->as_array()->empty();

@@ -12,9 +12,6 @@ namespace millrace::stream::plan {
 
 using format::Json;
 
-/// The member of an object to write to; null when there is none.
-Json* member(Json& node, std::string_view name);
-
 inline std::string class_of(const Json& node) { return node.string_or("class", ""); }
 inline std::string type_of(const Json& node) { return node.string_or("type", ""); }
 bool has_elements(const Json& node, std::string_view array);
