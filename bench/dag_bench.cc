@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
 
+#include "bench/report.h"
 #include "connect/sqlite/sqlite_metadata_store.h"
 #include "dag/run/scheduler.h"
 
@@ -56,10 +56,6 @@ double trigger_to_start_ms(dag::Scheduler& scheduler, env::Clock& clock) {
   return std::chrono::duration<double, std::milli>(started - asked).count();
 }
 
-void line(const char* what, double value, const char* unit) {
-  std::printf("{\"benchmark\": \"%s\", \"value\": %.3f, \"unit\": \"%s\"}\n", what, value, unit);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -85,17 +81,26 @@ int main(int argc, char** argv) {
   if (!scheduler) return 1;
 
   run_seconds(**scheduler, "one");
-  std::vector<double> chains, fans, starts;
-  for (int i = 0; i < 5; ++i) {
-    chains.push_back(run_seconds(**scheduler, "chain40"));
-    fans.push_back(run_seconds(**scheduler, "fan200"));
-  }
-  for (int i = 0; i < 200; ++i) starts.push_back(trigger_to_start_ms(**scheduler, env.clock));
-  for (auto* samples : {&chains, &fans, &starts}) std::ranges::sort(*samples);
-  line("chain of 40 x 10 ms, median of 5", chains[2], "s");
-  line("200 parallel no-ops, median of 5", fans[2], "s");
-  line("trigger to start, p50 of 200", starts[100], "ms");
-  line("trigger to start, p99 of 200", starts[198], "ms");
+  constexpr int kRounds = 5, kTriggers = 200;
+  bench::Report report;
+  auto in_seconds = [&](const char* name, const char* dag_id, int tasks) {
+    std::vector<double> seconds;
+    bench::Measure all;
+    for (int i = 0; i < kRounds; ++i) seconds.push_back(run_seconds(**scheduler, dag_id));
+    std::ranges::sort(seconds);
+    double median = seconds[kRounds / 2];
+    report.line(name, static_cast<uint64_t>(kRounds * tasks), all.stop(), fmt::format("median {:.3f} s a run", median),
+                fmt::format("\"median_s\":{:.3f}", median));
+  };
+  in_seconds("P9 chain of 40 x 10 ms", "chain40", 40);
+  in_seconds("P9 200 parallel no-ops", "fan200", 200);
+  std::vector<double> starts;
+  bench::Measure all;
+  for (int i = 0; i < kTriggers; ++i) starts.push_back(trigger_to_start_ms(**scheduler, env.clock));
+  std::ranges::sort(starts);
+  double p50 = starts[kTriggers / 2], p99 = starts[kTriggers * 99 / 100];
+  report.line("P9 trigger to start", kTriggers, all.stop(), fmt::format("p50 {:.2f} ms, p99 {:.2f} ms", p50, p99),
+              fmt::format("\"p50_ms\":{:.3f},\"p99_ms\":{:.3f}", p50, p99));
   scheduler->reset();
   std::filesystem::remove_all(folder);
   return 0;

@@ -1,11 +1,9 @@
 // JSON records into columns on one core: the rate of JsonDecoder for the flat users of the pipeline that everybody copies and for
-// the nested answer of the randomuser API. One line a case; the best of the rounds counts, because other programs share the
+// the nested answer of the randomuser API. The best of the rounds counts, because other programs share the
 // machine.
 //
 //   json_bench [records a case] [case]
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <random>
@@ -13,11 +11,14 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/report.h"
 #include "format/json_columns.h"
 
 namespace {
 
 using namespace millrace;
+using bench::Measure;
+using bench::must;
 using model::Field;
 using model::Type;
 using model::TypeId;
@@ -131,21 +132,15 @@ std::shared_ptr<const model::Schema> nested_schema() {
   }});
 }
 
-double run(const Case& c, size_t records) {
-  auto decoder = format::JsonDecoder::make(c.schema, c.needed);
-  if (!decoder) std::exit(1);
-  auto start = std::chrono::steady_clock::now();
+Measure run(const Case& c, size_t records) {
+  auto decoder = must(format::JsonDecoder::make(c.schema, c.needed));
+  Measure measure;
   for (size_t done = 0; done < records;) {
     model::BatchBuilder batch(c.schema);
-    for (size_t i = 0; i < kBatchRows && done < records; ++i, ++done) {
-      if (auto status = decoder->append((*c.records)[done % kDistinct], batch); !status) {
-        std::fprintf(stderr, "%s: %s\n", c.name, status.error().message.c_str());
-        std::exit(1);
-      }
-    }
-    if (std::move(batch).finish().rows == 0) std::exit(1);
+    for (size_t i = 0; i < kBatchRows && done < records; ++i, ++done) must(decoder.append((*c.records)[done % kDistinct], batch));
+    if (std::move(batch).finish().rows == 0) std::abort();
   }
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return measure.stop();
 }
 
 }  // namespace
@@ -164,15 +159,17 @@ int main(int argc, char** argv) {
       {"nested_12_leaves", deep, format::Needed::all(), &nested.records()},
       {"nested_2_of_12", deep, few(deep, {{"gender"}, {"location", "country"}}), &nested.records()},
   };
+  auto faster = [](const Measure& a, const Measure& b) { return a.wall < b.wall; };
+  bench::Report report;
   for (const Case& c : cases) {
     if (!only.empty() && only != c.name) continue;
-    double best = run(c, records);
-    for (int round = 1; round < kRounds; ++round) best = std::min(best, run(c, records));
+    Measure best = run(c, records);
+    for (int round = 1; round < kRounds; ++round) best = std::min(best, run(c, records), faster);
     size_t bytes = 0;
     for (std::string_view record : *c.records) bytes += record.size();
-    std::printf("{\"bench\":\"json\",\"case\":\"%s\",\"record_bytes\":%zu,\"records_per_s\":%.0f,\"gb_per_s\":%.2f}\n", c.name,
-                bytes / kDistinct, static_cast<double>(records) / best,
-                static_cast<double>(bytes) / kDistinct * static_cast<double>(records) / best / 1e9);
+    double each = static_cast<double>(bytes) / kDistinct;
+    report.line(c.name, records, best,
+                fmt::format("{:.0f} B a record, {:.2f} GB/s", each, each * static_cast<double>(records) / best.wall / 1e9));
   }
   return 0;
 }

@@ -1,8 +1,5 @@
 // What a topic costs (P7): durable appends of 400-byte records in batches and from 64 threads one by one, and reading them back.
 // One line a case on stderr, JSON on stdout.   log_bench [DIR] [RECORDS]
-#include <sys/resource.h>
-
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -10,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/report.h"
 #include "log/flusher.h"
 #include "log/partition.h"
 
@@ -20,40 +18,11 @@ using model::Offset;
 
 constexpr size_t kRecordBytes = 400;
 
-double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-double cpu_seconds_now() {
-  rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
 void stop_if(bool wrong, const std::string& what) {
   if (!wrong) return;
   std::fprintf(stderr, "log_bench: %s\n", what.c_str());
   std::exit(1);
 }
-
-class Report {
- public:
-  template <class Work>
-  void measure(const char* name, size_t records, Work work) {
-    double start = seconds_now(), cpu = cpu_seconds_now();
-    work();
-    double took = seconds_now() - start, cpu_took = cpu_seconds_now() - cpu;
-    double millions = static_cast<double>(records) / 1e6;
-    std::fprintf(stderr, "%-32s %9zu records %7.3f s %8.3f M/s %7.3f CPU-s/M\n", name, records, took, millions / took,
-                 cpu_took / millions);
-    std::printf("%s{\"case\":\"%s\",\"records\":%zu,\"seconds\":%.6f,\"cpu_seconds\":%.6f}", first_ ? "[" : ",\n ", name, records,
-                took, cpu_took);
-    first_ = false;
-  }
-  ~Report() { std::printf("]\n"); }
-
- private:
-  bool first_ = true;
-};
 
 std::vector<model::Record> make_records(size_t count) {
   std::vector<model::Record> records(count);
@@ -106,7 +75,7 @@ int main(int argc, char** argv) {
   std::filesystem::remove_all(dir);
   env::Env env = env::real_env();
   log::Flusher flusher(env.clock);
-  Report report;
+  bench::Report report;
   int32_t number = 0;
   auto partition = [&](log::TopicSettings settings) {
     log::PartitionLog::Place place{dir + "/bench-" + std::to_string(number), "bench", env::make_uuid(env.random),

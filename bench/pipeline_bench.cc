@@ -2,14 +2,17 @@
 //   P1  into a durable table of random uuid keys, ingest and settled    P2  into nothing    P6  produce -> durable -> visible,
 //   1,000 records/s
 // One line a case on stderr, JSON on stdout.   pipeline_bench [--rows N] [--dir DIR] [--case p1|p2|p6] [--seconds S]
+// For the comparison with others on the same bytes: `--write FILE` writes the N records as lines of JSON and ends; `--input FILE`
+// takes them from there.
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +21,7 @@
 #include "app/compile.h"
 #include "app/data_dir.h"
 #include "app/load_project.h"
+#include "bench/report.h"
 #include "connect/embedded/table_sink.h"
 #include "connect/embedded/topic_source.h"
 #include "serve/randomuser/users.h"
@@ -27,6 +31,8 @@
 namespace {
 
 using namespace millrace;
+using bench::must;
+using bench::wall_seconds;
 
 constexpr std::string_view kPipeline = R"yaml(
 name: bench
@@ -40,7 +46,7 @@ queries:
   q:
     into: bench.users
     sql: |
-      SELECT id, first_name, last_name, gender, address, post_code, email, username, dob, registered_date, phone, picture FROM users
+      SELECT id, first_name, last_name, gender, address, post_code, email, username, registered_date, phone, picture FROM users
 tables:
   bench.users: { partition_key: [id] }
 )yaml";
@@ -57,39 +63,10 @@ class NullSink : public port::Sink {
   void abandon() override {}
 };
 
-template <class T>
-T must(Result<T> result) {
-  if (result) {
-    if constexpr (std::is_void_v<T>)
-      return;
-    else
-      return std::move(*result);
-  }
-  fmt::print(stderr, "pipeline_bench: {}\n", result.error().message);
-  std::exit(1);
-}
-
-double wall() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-double cpu() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-double peak_mib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
-
-bool first_case = true;
-void report(std::string_view name, size_t records, double seconds, double cpu_seconds, std::string extra = {}) {
-  double millions = static_cast<double>(records) / 1e6;
-  fmt::print(stderr, "{:<34} {:>9} records {:8.3f} s {:8.3f} M/s {:7.3f} CPU-s/M {:7.0f} MiB peak {}\n", name, records, seconds,
-             millions / seconds, cpu_seconds / millions, peak_mib(), extra);
-  fmt::print("{}{{\"case\":\"{}\",\"records\":{},\"seconds\":{:.6f},\"cpu_seconds\":{:.6f},\"peak_mib\":{:.0f}}}",
-             first_case ? "[" : ",\n ", name, records, seconds, cpu_seconds, peak_mib());
-  first_case = false;
+/// `begin`: where the case's time starts on the monotonic clock, so that others can say what the machine did meanwhile.
+void line(bench::Report& report, std::string_view name, size_t records, bench::Measure& measure, double begin,
+          std::string_view more = {}) {
+  report.line(name, records, measure.stop(), more, fmt::format("\"begin\":{:.6f}", begin));
 }
 
 struct Bench {
@@ -117,11 +94,12 @@ struct Bench {
     topic = must(data->log().create("users", settings));
   }
 
-  void fill(size_t rows, uint64_t seed) {
-    for (size_t i = 0; i < rows;) {
+  /// `next_line` fills its argument or says that there is no more.
+  void fill(const std::function<bool(std::string&)>& next_line) {
+    for (bool more = true; more;) {
       std::vector<model::Record> records;
-      for (; records.size() < 2000 && i < rows; ++i) records.emplace_back().value = serve::randomuser::flat_user_json(seed, i);
-      must(app::append_records(*topic, std::move(records), 0));
+      for (std::string line; records.size() < 2000 && (more = next_line(line));) records.emplace_back().value = std::move(line);
+      if (!records.empty()) must(app::append_records(*topic, std::move(records), 0));
     }
   }
 
@@ -138,51 +116,54 @@ struct Bench {
     position.partitions.push_back({topic->partition(model::Partition(0)).start_offset(), 0});
     stream::PipelineSpec spec = query.spec;
     spec.query = into_table ? "table" : "null";
-    parts.pipeline = must(stream::Pipeline::create(spec, {*engine, *parts.sink, data->store()}, position));
+    parts.pipeline = must(stream::Pipeline::create(spec, {*engine, *parts.sink, data->store(), env.clock}, position));
     return std::make_unique<stream::Runner>(std::move(parts), env.clock, false);
   }
 
   std::vector<model::Offset> ends() { return {topic->partition(model::Partition(0)).end_offset()}; }
 };
 
-void p2(Bench& bench, size_t rows) {
+void p2(Bench& bench, bench::Report& report, size_t rows) {
   auto runner = bench.runner(false);
-  double begin = wall(), cpu_begin = cpu();
+  bench::Measure measure;
+  double begin = wall_seconds();
   runner->start();
   runner->wait_for(bench.ends(), std::chrono::hours(1), [] { return false; });
-  report("P2 log -> project -> null", rows, wall() - begin, cpu() - cpu_begin);
+  line(report, "P2 log -> project -> null", rows, measure, begin);
 }
 
-void p1(Bench& bench, size_t rows) {
+void p1(Bench& bench, bench::Report& report, size_t rows) {
   auto runner = bench.runner(true);
-  double begin = wall(), cpu_begin = cpu();
+  bench::Measure measure;
+  double begin = wall_seconds();
   runner->start();
   runner->wait_for(bench.ends(), std::chrono::hours(1), [] { return false; });
-  report("P1 log -> table, ingested", rows, wall() - begin, cpu() - cpu_begin);
+  line(report, "P1 log -> table, ingested", rows, measure, begin);
   must(bench.data->store().settle());
-  report(
-      "P1 log -> table, settled", rows, wall() - begin, cpu() - cpu_begin,
-      fmt::format("{:.0f} B/row on disk", static_cast<double>(bench.data->store().bytes_on_disk()) / static_cast<double>(rows)));
+  double disk = static_cast<double>(bench.data->store().bytes_on_disk());
+  line(report, "P1 log -> table, settled", rows, measure, begin,
+       fmt::format("{:.0f} B/row on disk", disk / static_cast<double>(rows)));
 }
 
 /// Open loop: a record is due every millisecond, whether the last one is visible yet or not; its time counts from when it was
 /// due.
-void p6(const std::string& dir, double seconds) {
+void p6(const std::string& dir, bench::Report& report, double seconds) {
   Bench bench(dir);
   auto runner = bench.runner(true);
   auto count = static_cast<size_t>(seconds * 1000);
   std::vector<double> due(count), visible(count);
   std::atomic<size_t> seen{0};
   runner->on_commit = [&](const stream::Position& position) {
-    double now = wall();
+    double now = wall_seconds();
     for (size_t next = static_cast<size_t>(position.partitions[0].next.value); seen < next && seen < count; ++seen)
       visible[seen] = now;
   };
   runner->start();
-  double begin = wall(), cpu_begin = cpu();
+  bench::Measure measure;
+  double begin = wall_seconds();
   for (size_t i = 0; i < count; ++i) {
     due[i] = begin + static_cast<double>(i) / 1000;
-    while (wall() < due[i]) std::this_thread::sleep_for(std::chrono::microseconds(50));
+    while (wall_seconds() < due[i]) std::this_thread::sleep_for(std::chrono::microseconds(50));
     std::vector<model::Record> one(1);
     one[0].value = serve::randomuser::flat_user_json(7, i);
     // Not waited for: a slow sync must not slow down what is due next.
@@ -190,14 +171,23 @@ void p6(const std::string& dir, double seconds) {
   }
   must(bench.topic->partition(model::Partition(0)).flush());
   runner->wait_for(bench.ends(), std::chrono::hours(1), [] { return false; });
-  double took = wall() - begin, cpu_took = cpu() - cpu_begin;
+  measure.stop();
   runner->stop();
   std::vector<double> latency;
   for (size_t i = 0; i < count; ++i) latency.push_back((visible[i] - due[i]) * 1000);
   std::sort(latency.begin(), latency.end());
   auto at = [&](double share) { return latency[static_cast<size_t>(share * static_cast<double>(count - 1))]; };
-  report("P6 produce -> visible, 1,000/s", count, took, cpu_took,
-         fmt::format("p50 {:.2f} ms, p99 {:.2f} ms, max {:.2f} ms", at(0.5), at(0.99), at(1.0)));
+  report.line("P6 produce -> visible, 1,000/s", count, measure,
+              fmt::format("p50 {:.2f} ms, p99 {:.2f} ms, max {:.2f} ms", at(0.5), at(0.99), at(1.0)),
+              fmt::format("\"p50_ms\":{:.3f},\"p99_ms\":{:.3f},\"max_ms\":{:.3f}", at(0.5), at(0.99), at(1.0)));
+}
+
+int write_lines(const std::string& name, const std::function<bool(std::string&)>& next_line) {
+  std::ofstream file(name, std::ios::trunc);
+  for (std::string line; next_line(line);) file << line << '\n';
+  file.close();
+  if (!file) fmt::print(stderr, "pipeline_bench: {} cannot be written\n", name);
+  return file ? 0 : 1;
 }
 
 }  // namespace
@@ -205,23 +195,38 @@ void p6(const std::string& dir, double seconds) {
 int main(int argc, char** argv) {
   size_t rows = 1'000'000;
   double seconds = 5;
-  std::string dir = (std::filesystem::temp_directory_path() / "millrace_pipeline_bench").string(), only;
+  std::string dir = (std::filesystem::temp_directory_path() / "millrace_pipeline_bench").string(), only, input, output;
   for (int i = 1; i + 1 < argc; i += 2) {
     std::string_view name = argv[i];
     if (name == "--rows") rows = std::strtoull(argv[i + 1], nullptr, 10);
     if (name == "--seconds") seconds = std::strtod(argv[i + 1], nullptr);
     if (name == "--dir") dir = argv[i + 1];
     if (name == "--case") only = argv[i + 1];
+    if (name == "--input") input = argv[i + 1];
+    if (name == "--write") output = argv[i + 1];
   }
+  size_t made = 0;
+  auto made_line = [&](std::string& line) {
+    if (made == rows) return false;
+    line = serve::randomuser::flat_user_json(1, made++);
+    return true;
+  };
+  if (!output.empty()) return write_lines(output, made_line);
+  bench::Report report;
   auto wanted = [&](std::string_view name) { return only.empty() || only == name; };
   if (wanted("p1") || wanted("p2")) {
     Bench bench(dir);
-    bench.fill(rows, 1);
-    if (wanted("p2")) p2(bench, rows);
-    if (wanted("p1")) p1(bench, rows);
+    if (input.empty()) {
+      bench.fill(made_line);
+    } else {
+      std::ifstream file(input);
+      bench.fill([&](std::string& line) { return static_cast<bool>(std::getline(file, line)); });
+      rows = static_cast<size_t>(bench.ends().at(0).value);
+    }
+    if (wanted("p2")) p2(bench, report, rows);
+    if (wanted("p1")) p1(bench, report, rows);
   }
-  if (wanted("p6")) p6(dir, seconds);
-  fmt::print("]\n");
+  if (wanted("p6")) p6(dir, report, seconds);
   std::filesystem::remove_all(dir);
   return 0;
 }

@@ -1,22 +1,21 @@
-// DuckDB under the pipeline: what one run of a prepared query costs, and the rate of rows through it. One line a case; the best
-// of the rounds counts, because other programs share the machine.
+// DuckDB under the pipeline: what one run of a prepared query costs, and the rate of rows through it. The best of the rounds
+// counts, because other programs share the machine.
 //
 //   sql_bench [rows of the large batch]
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "bench/report.h"
 #include "model/column_builder.h"
 #include "sql/duck_engine.h"
 
 namespace {
 
 using namespace millrace;
-using Clock = std::chrono::steady_clock;
+using bench::Measure;
+using bench::must;
 
 constexpr int kRounds = 7;
 constexpr int kRunsOfOne = 500;
@@ -57,44 +56,34 @@ model::ColumnBatch users(std::shared_ptr<const model::Schema> schema, size_t row
   return std::move(builder).finish();
 }
 
-/// Seconds of the best round.
 template <class Work>
-double best(const Work& work) {
-  double least = 1e9;
+Measure best(const Work& work) {
+  Measure least;
   for (int round = 0; round < kRounds; ++round) {
-    auto begin = Clock::now();
+    Measure measure;
     work();
-    least = std::min(least, std::chrono::duration<double>(Clock::now() - begin).count());
+    if (measure.stop().wall < least.wall || round == 0) least = measure;
   }
   return least;
-}
-
-void run(port::CompiledQuery& query, const model::ColumnBatch& batch, size_t rows) {
-  auto out = query.run(batch, 0, rows);
-  if (!out) {
-    std::fprintf(stderr, "%s\n", out.error().message.c_str());
-    std::exit(1);
-  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   size_t rows = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 100'000;
-  auto engine = std::move(sql::DuckEngine::open({}).value());
-  auto schema = std::make_shared<const model::Schema>(engine->parse_columns(kColumns).value());
+  auto engine = must(sql::DuckEngine::open({}));
+  auto schema = std::make_shared<const model::Schema>(must(engine->parse_columns(kColumns)));
   model::ColumnBatch batch = users(schema, rows);
+  bench::Report report;
   for (const Case& one : kCases) {
-    auto query = std::move(engine->compile(one.sql, {"t", schema}).value());
-    double single = best([&] {
-      for (int i = 0; i < kRunsOfOne; ++i) run(*query, batch, 1);
-    });
-    double all = best([&] { run(*query, batch, rows); });
-    std::printf("sql %-28s %7.1f us for 1 row  %9.0f rows/s of %zu\n", one.name, single / kRunsOfOne * 1e6,
-                static_cast<double>(rows) / all, rows);
+    auto query = must(engine->compile(one.sql, {"t", schema}));
+    report.line(fmt::format("{}, row by row", one.name), kRunsOfOne, best([&] {
+                  for (int i = 0; i < kRunsOfOne; ++i) must(query->run(batch, 0, 1));
+                }));
+    report.line(one.name, rows, best([&] { must(query->run(batch, 0, rows)); }));
   }
-  double compile = best([&] {
-    for (int i = 0; i < 50; ++i) static_cast<void>(engine->compile(kCases[2].sql, {"t", schema}));
-  });
-  std::printf("sql %-28s %7.1f us\n", "compile the users query", compile / 50 * 1e6);
+  constexpr int kCompiles = 50;
+  report.line("compile the users query", kCompiles, best([&] {
+                for (int i = 0; i < kCompiles; ++i) must(engine->compile(kCases[2].sql, {"t", schema}));
+              }));
 }

@@ -1,15 +1,12 @@
 // What the table can do (performance.md P8, and settled ingest): one line a case. Usage: table_bench [--rows N] [--dir DIR]
 // [--case NAME]
-#include <sys/resource.h>
-
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "bench/report.h"
 #include "env/random.h"
 #include "model/column_builder.h"
 #include "store/store.h"
@@ -23,38 +20,8 @@ namespace {
 using namespace millrace;
 using model::TypeId;
 
-struct Timer {
-  std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
-  double cpu_begin = cpu();
-  static double cpu() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  }
-  double wall() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); }
-  double used() const { return cpu() - cpu_begin; }
-};
-
-void report(const char* name, size_t rows, const Timer& timer, const std::string& more = "") {
-  std::printf("%-34s %9zu rows  %8.3f s  %9.0f rows/s  %6.2f CPU-s/M  %s\n", name, rows, timer.wall(),
-              static_cast<double>(rows) / timer.wall(), 1e6 * timer.used() / static_cast<double>(rows), more.c_str());
-  std::fflush(stdout);
-}
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) {
-    std::fprintf(stderr, "%s\n", result.error().message.c_str());
-    std::exit(1);
-  }
-  return std::move(*result);
-}
-void must(const Status& status) {
-  if (status) return;
-  std::fprintf(stderr, "%s\n", status.error().message.c_str());
-  std::exit(1);
-}
+using bench::Measure;
+using bench::must;
 
 table::TableDef users() {
   table::TableDef def;
@@ -109,6 +76,7 @@ model::ColumnBatch people(std::shared_ptr<const model::Schema> schema, env::Seed
 }
 
 struct Bench {
+  bench::Report report;
   std::string dir;
   size_t rows = 1'000'000;
 
@@ -133,23 +101,21 @@ void Bench::encode_and_sort() {
   for (size_t done = 0; done < rows; done += 10'000) batches.push_back(people(schema, random, 10'000));
   std::vector<uint64_t> versions(10'000, 1);
   table::TableWriter writer(table);
-  Timer encode;
+  Measure encode;
   for (const auto& batch : batches) must(writer.add(batch, {versions, {}, {}}, Instant()));
-  report("encode", rows, encode, std::to_string(writer.bytes() / rows) + " B/row in memory");
+  report.line("encode", rows, encode.stop(), fmt::format("{} B/row in memory", writer.bytes() / rows));
   store::Batch out;
-  Timer sort;
-  writer.add_to(out);
-  report("sort", rows, sort);
+  report.measure("sort", rows, [&] { writer.add_to(out); });
 }
 
 void Bench::ingest(size_t epoch_rows, bool with_reads) {
-  std::string name = "ingest, " + std::to_string(epoch_rows / 1000) + " k-row epochs";
   auto store = must(store::Store::open(options("ingest")));
   auto tables = must(table::Tables::open(*store));
   auto table = must(tables->create(users()));
   auto schema = std::make_shared<const model::Schema>(table->def.schema);
   env::SeededRandom random(2);
   std::vector<model::Int128> ids;
+  Measure sum;  // without the making of rows; compaction goes on meanwhile, and its CPU is counted in what follows
   double wall = 0, cpu = 0;
   for (size_t done = 0; done < rows; done += epoch_rows) {
     std::vector<model::ColumnBatch> batches;
@@ -158,56 +124,42 @@ void Bench::ingest(size_t epoch_rows, bool with_reads) {
       for (size_t row = 0; row < 10'000; row += 10) ids.push_back(batches.back().columns[0].at<model::Int128>(row));
     }
     std::vector<uint64_t> versions(10'000, done);
-    Timer timer;  // compaction goes on while rows are made: its CPU is counted in what follows
+    double wall_begin = bench::wall_seconds(), cpu_begin = bench::cpu_seconds();
     table::TableWriter writer(table);
     for (const auto& batch : batches) must(writer.add(batch, {versions, {}, {}}, Instant()));
     store::Batch batch;
     writer.add_to(batch);
     batch.put(store::Space::kMeta, "position", std::to_string(done));
     must(store->commit(std::move(batch), store::Durability::kLog));
-    wall += timer.wall();
-    cpu += timer.used();
+    wall += bench::wall_seconds() - wall_begin;
+    cpu += bench::cpu_seconds() - cpu_begin;
   }
-  std::printf("%-34s %9zu rows  %8.3f s  %9.0f rows/s\n", name.c_str(), rows, wall, static_cast<double>(rows) / wall);
-  Timer settle;
+  double wall_begin = bench::wall_seconds(), cpu_begin = bench::cpu_seconds();
   must(store->settle());
-  wall += settle.wall();
-  cpu += settle.used();
-  std::printf("%-34s %9zu rows  %8.3f s  %9.0f rows/s  %6.2f CPU-s/M  %zu B/row on disk\n", (name + ", settled").c_str(), rows,
-              wall, static_cast<double>(rows) / wall, 1e6 * cpu / static_cast<double>(rows), store->bytes_on_disk() / rows);
-  std::fflush(stdout);
-  if (!with_reads) return;
-  read(*store, table, ids);
-  std::printf("the same with a block cache that holds all of it, second pass:\n");
-  tables.reset();
-  store.reset();
-  store::Options cached;
-  cached.path = dir + "/ingest";
-  cached.block_cache_bytes = size_t{1} << 30;
-  store = must(store::Store::open(cached));
-  must(table::count_rows(*store, *table, table::whole_table(*table), Instant()));
-  read(*store, table, ids);
+  sum.stop();
+  sum.wall = wall + bench::wall_seconds() - wall_begin;
+  sum.cpu = cpu + bench::cpu_seconds() - cpu_begin;
+  report.line(fmt::format("ingest, {} k-row epochs, settled", epoch_rows / 1000), rows, sum,
+              fmt::format("{} B/row on disk", store->bytes_on_disk() / rows),
+              fmt::format("\"disk_bytes\":{}", store->bytes_on_disk()));
+  if (with_reads) read(*store, table, ids);
 }
 
 void Bench::read(store::Store& store, const table::Tables::TablePtr& table, const std::vector<model::Int128>& ids) {
-  for (int round = 0; round < 2; ++round) {
-    Timer count;
-    uint64_t counted = must(table::count_rows(store, *table, table::whole_table(*table), Instant()));
-    report(round == 0 ? "count, cold" : "count, warm", counted, count);
+  for (const char* name : {"P8 count, first", "P8 count, again"}) {
+    report.measure(name, rows, [&] { must(table::count_rows(store, *table, table::whole_table(*table), Instant())); });
   }
-  Timer scan_time;
   std::vector<size_t> columns;
   for (size_t i = 0; i < table->def.schema.fields.size(); ++i) columns.push_back(i);
-  table::TableScan scan(store, table, table::whole_table(*table), columns, Instant());
-  size_t scanned = 0;
-  while (size_t rows = must(scan.next()).rows) scanned += rows;
-  report("scan of all columns", scanned, scan_time);
-
+  report.measure("scan of all columns", rows, [&] {
+    table::TableScan scan(store, table, table::whole_table(*table), columns, Instant());
+    while (must(scan.next()).rows > 0) {
+    }
+  });
   std::vector<model::Int128> wanted = ids;
   env::SeededRandom random(3);
   for (size_t i = wanted.size(); i > 1; --i) std::swap(wanted[i - 1], wanted[random.next() % i]);
-  for (size_t projected : {columns.size(), size_t{2}}) {
-    Timer gets;
+  auto get_all = [&](size_t projected) {
     model::Column key;
     key.type = &table->def.schema.fields[0].type;
     for (const model::Int128& id : wanted) {
@@ -215,8 +167,9 @@ void Bench::read(store::Store& store, const table::Tables::TablePtr& table, cons
       auto row = must(table::get_row(store, *table, {&key, 1}, std::span(columns).first(projected), Instant()));
       if (row.rows != 1) std::abort();
     }
-    report(projected == 2 ? "get by key, 2 columns" : "get by key, all columns", wanted.size(), gets);
-  }
+  };
+  report.measure("P8 get by key, all columns", wanted.size(), [&] { get_all(columns.size()); });
+  report.measure("P8 get by key, 2 columns", wanted.size(), [&] { get_all(2); });
   std::vector<std::string> key_bytes;
   for (const model::Int128& id : wanted) {
     model::Column key;
@@ -224,13 +177,12 @@ void Bench::read(store::Store& store, const table::Tables::TablePtr& table, cons
     key.data = &id;
     key_bytes.push_back(must(table::key_range(*table, {&key, 1})).from);
   }
-  Timer gets;
-  for (const std::string& key : key_bytes) must(store.get(store::Space::kRows, key));
-  report("store get", key_bytes.size(), gets);
+  report.measure("store get", key_bytes.size(), [&] {
+    for (const std::string& key : key_bytes) must(store.get(store::Space::kRows, key));
+  });
   std::vector<std::string_view> keys(key_bytes.begin(), key_bytes.end());
-  Timer many;
-  must(store.get_many(store::Space::kRows, keys, [](size_t, std::string_view) {}));
-  report("store get_many, random order", keys.size(), many);
+  report.measure("store get_many, random order", keys.size(),
+                 [&] { must(store.get_many(store::Space::kRows, keys, [](size_t, std::string_view) {})); });
 }
 
 void Bench::upserts() {
@@ -240,20 +192,22 @@ void Bench::upserts() {
   auto schema = std::make_shared<const model::Schema>(table->def.schema);
   env::SeededRandom random(4);
   std::vector<double> times;
+  Measure all;
   for (int i = 0; i < 2000; ++i) {
     auto row = people(schema, random, 1);
     uint64_t version = 1;
-    Timer timer;
+    double begin = bench::wall_seconds();
     table::TableWriter writer(table);
     must(writer.add(row, {{&version, 1}, {}, {}}, Instant()));
     store::Batch batch;
     writer.add_to(batch);
     must(store->commit(std::move(batch), store::Durability::kSync));
-    times.push_back(timer.wall());
+    times.push_back(1e3 * (bench::wall_seconds() - begin));
   }
   std::sort(times.begin(), times.end());
-  std::printf("%-34s p50 %.3f ms  p99 %.3f ms\n", "single durable upsert", 1e3 * times[times.size() / 2],
-              1e3 * times[times.size() * 99 / 100]);
+  double p50 = times[times.size() / 2], p99 = times[times.size() * 99 / 100];
+  report.line("P8 single durable upsert", times.size(), all.stop(), fmt::format("p50 {:.3f} ms, p99 {:.3f} ms", p50, p99),
+              fmt::format("\"p50_ms\":{:.3f},\"p99_ms\":{:.3f}", p50, p99));
 }
 
 }  // namespace
