@@ -3,7 +3,7 @@ PRESET ?= release
 JOBS   ?= $(shell nproc)
 TARGETS ?= millrace
 
-.PHONY: help setup build run test test-quick bench fuzz soak format clean
+.PHONY: help setup build run test test-quick bench bench-peers fuzz soak format clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,11 +30,16 @@ bench: TARGETS = all
 bench: build     ## benchmarks: a line a case, and JSON in bench/out
 	@scripts/bench
 
+bench-peers: TARGETS = millrace pipeline_bench
+bench-peers: build ## the main job beside DuckDB alone, Kafka Streams and Bytewax (PEER_ROWS=2000000); fetches them into .deps/peers
+	@scripts/setup-peers
+	@.deps/venv/bin/python bench/peers/run.py
+
 fuzz: setup      ## every fuzzer for ten minutes (FUZZ_SECONDS)
 	@scripts/fuzz $${FUZZ_SECONDS:-600}
 
-soak: build      ## the kill test for hours (KILLS=5000)
-	@tests/kill_test.py --kills $${KILLS:-5000}
+soak: build      ## the kill test for hours (KILLS=5000, SECONDS_MIN=0, SEED); a failure keeps its data directory
+	@tests/kill_test.py --kills $${KILLS:-5000} --seconds $${SECONDS_MIN:-0} $${SEED:+--seed $$SEED}
 
 format:          ## clang-format over the tree
 	@git ls-files -co --exclude-standard '*.cc' '*.h' | xargs clang-format-19 -i

@@ -1,7 +1,8 @@
 // The whole data path with the product's own parts: log -> decode -> SQL -> sink -> commit.
 //   P1  into a durable table of random uuid keys, ingest and settled    P2  into nothing    P6  produce -> durable -> visible,
-//   1,000 records/s
-// One line a case on stderr, JSON on stdout.   pipeline_bench [--rows N] [--dir DIR] [--case p1|p2|p6] [--seconds S]
+//   1,000 records/s    P12  what becomes of rate and memory while N records go through, a line for each tenth (only when asked
+//   for)
+// One line a case on stderr, JSON on stdout.   pipeline_bench [--rows N] [--dir DIR] [--case p1|p2|p6|p12|p12-null] [--seconds S]
 // For the comparison with others on the same bytes: `--write FILE` writes the N records as lines of JSON and ends; `--input FILE`
 // takes them from there.
 #include <fmt/format.h>
@@ -182,6 +183,37 @@ void p6(const std::string& dir, bench::Report& report, double seconds) {
               fmt::format("\"p50_ms\":{:.3f},\"p99_ms\":{:.3f},\"max_ms\":{:.3f}", at(0.5), at(0.99), at(1.0)));
 }
 
+/// Records are made, appended and processed at the same time; the log keeps a gigabyte of what is processed.
+void p12(const std::string& dir, bench::Report& report, size_t rows, bool into_table) {
+  Bench bench(dir);
+  log::TopicSettings settings;
+  settings.retention_bytes = uint64_t{1} << 30;
+  must(bench.data->log().alter("users", settings));
+  auto runner = bench.runner(into_table);
+  runner->start();
+  constexpr size_t kStep = 500'000;  // by which the appending may run ahead
+  size_t made = 0;
+  for (size_t tenth = 1; tenth <= 10; ++tenth) {
+    size_t first = made, end = rows * tenth / 10;
+    bench::Measure measure;
+    double begin = wall_seconds();
+    while (made < end) {
+      size_t step_end = std::min(made + kStep, end);
+      bench.fill([&](std::string& line) {
+        if (made == step_end) return false;
+        line = serve::randomuser::flat_user_json(1, made++);
+        return true;
+      });
+      runner->wait_for(bench.ends(), std::chrono::hours(1), [] { return false; });
+      auto floor = [&](const model::TopicId&, model::Partition) { return std::optional(bench.ends()[0]); };
+      must(bench.data->log().enforce_retention(bench.env.clock.now(), floor));
+    }
+    line(report, fmt::format("P12 {}, up to {} M", into_table ? "into a table" : "into nothing", made / 1'000'000), made - first,
+         measure, begin, fmt::format("{:.0f} MiB resident", bench::memory_mib("VmRSS")));
+  }
+  runner->stop();
+}
+
 int write_lines(const std::string& name, const std::function<bool(std::string&)>& next_line) {
   std::ofstream file(name, std::ios::trunc);
   for (std::string line; next_line(line);) file << line << '\n';
@@ -227,6 +259,8 @@ int main(int argc, char** argv) {
     if (wanted("p1")) p1(bench, report, rows);
   }
   if (wanted("p6")) p6(dir, report, seconds);
+  if (only == "p12") p12(dir, report, rows, true);
+  if (only == "p12-null") p12(dir, report, rows, false);
   std::filesystem::remove_all(dir);
   return 0;
 }

@@ -13,6 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   std::string_view text(reinterpret_cast<const char*>(data) + 2, size - 2);
   (void)dag::check_template(text);
+  if (auto named = dag::Zone::find(text)) (void)named->segment_at(int64_t{data[0]} << 24);
   auto schedule = dag::parse_schedule(text);
   if (!schedule) return 0;
   if (!dag::parse_schedule(dag::schedule_text(*schedule))) std::abort();

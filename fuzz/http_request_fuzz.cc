@@ -7,7 +7,7 @@
 #include "connect/http/client.h"
 #include "connect/http/retry.h"
 #include "serve/http/guard.h"
-#include "serve/http/json_text.h"
+#include "serve/http/message.h"
 #include "serve/http/target.h"
 
 using namespace millrace;
@@ -24,9 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   serve::http::Request request{.path = "/", .headers = {{"host", std::string(text)}, {"origin", "http://" + std::string(text)}}};
   serve::http::refuse({.any_ip_literal = true, .bearer_token = "t"}, request);
   serve::http::split_host(text);
-  std::string json;
-  serve::http::append_json_string(json, text);
-  if (!is_utf8(json)) std::abort();
+  if (!is_utf8(serve::http::error_response(400, text, text).body)) std::abort();
   Instant now = instant_from_millis(1'795'237'200'000);
   auto wait = connect::http::parse_retry_after(text, now);
   if (wait && *wait < Duration(0)) std::abort();

@@ -75,8 +75,8 @@ Response json_response(const Json& json, int status) {
 }
 
 Response handle(Instance& instance, const Request& request) {
-  static const std::span<const Route> kRoutes[] = {topic_routes(),       table_routes(), query_routes(), dag_routes(),
-                                                   dead_letter_routes(), sql_routes(),   status_routes()};
+  static const std::span<const Route> kRoutes[] = {topic_routes(),       table_routes(), query_routes(),  dag_routes(),
+                                                   dead_letter_routes(), sql_routes(),   status_routes(), backup_routes()};
   bool path_known = false;
   std::vector<std::string> path;
   for (std::span<const Route> routes : kRoutes) {

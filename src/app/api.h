@@ -44,6 +44,7 @@ std::span<const Route> dag_routes();
 std::span<const Route> dead_letter_routes();
 std::span<const Route> sql_routes();
 std::span<const Route> status_routes();
+std::span<const Route> backup_routes();
 
 /// Answers one request of the API (docs/http-api.md). The HTTP server calls it, and the command line for a directory at rest.
 Response handle(Instance& instance, const Request& request);

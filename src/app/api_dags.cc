@@ -106,6 +106,7 @@ Result<Response> trigger(const Call& call) {
     TRY(request.logical_date, parse_instant(date));
   }
   request.run_id = body.string_or("dag_run_id", "");
+  TRY_DO(call.instance.check_room());
   TRY(std::string run_id, scheduler->trigger(call.path[0], request));
   TRY(port::StoredRun stored, call.instance.metadata()->run(call.path[0], run_id));
   return json_response(run_json(stored.run));

@@ -61,6 +61,7 @@ Result<std::vector<model::Offset>> offsets_from(log::Topic& topic, const std::st
     } else if (from == "latest") {
       offsets.push_back(partition.end_offset());
     } else if (error == std::errc() && end == from.data() + from.size()) {
+      if (number < 0) return fail(Errc::kInvalidArgument, fmt::format("'{}' is not an offset: they begin with 0", from));
       offsets.emplace_back(std::clamp(number, partition.start_offset().value, partition.end_offset().value));
     } else {
       TRY(Instant time, parse_instant(from));

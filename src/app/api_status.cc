@@ -168,10 +168,14 @@ void process_metrics(Instance& instance, std::vector<MetricFamily>& families) {
       static_cast<double>(usage.ru_maxrss) * 1024);
   one("millrace_tables_size_bytes", "Bytes of the table store's files.", MetricType::kGauge,
       static_cast<double>(instance.data().store().bytes_on_disk()));
-  if (auto free = instance.env().files.free_bytes(instance.data().path())) {
+  if (auto space = instance.env().files.space(instance.data().path())) {
     one("millrace_disk_free_bytes", "Bytes left on the data directory's file system.", MetricType::kGauge,
-        static_cast<double>(*free));
+        static_cast<double>(space->free_bytes));
   }
+  one("millrace_disk_min_free_bytes", "Below so many free bytes nothing new is taken in.", MetricType::kGauge,
+      static_cast<double>(instance.min_free_bytes()));
+  one("millrace_log_sync_running_seconds", "How long the sync that is under way has taken; 0 when there is none.",
+      MetricType::kGauge, std::chrono::duration<double>(instance.data().log().sync_running_for()).count());
   families.push_back({"millrace_build_info",
                       "The version that runs.",
                       MetricType::kGauge,

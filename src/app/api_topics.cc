@@ -154,6 +154,7 @@ Result<Response> create(const Call& call) {
   if (kept_bytes < 0) return fail(Errc::kInvalidArgument, "'retention_bytes' cannot be negative");
   if (kept_bytes > 0) settings.retention_bytes = static_cast<uint64_t>(kept_bytes);
   TRY_DO(check_free_name(call.instance, name));
+  TRY_DO(call.instance.check_room());
   TRY(auto topic, call.instance.data().log().create(name, settings));
   return json_response(summary(*topic), 201);
 }
@@ -217,6 +218,7 @@ Result<std::vector<model::Record>> records_of_json(const Call& call) {
 Result<Response> produce(const Call& call) {
   static std::atomic<uint32_t> turn{0};
   TRY(auto topic, topic_of(call));
+  TRY_DO(call.instance.check_room());
   std::string_view type = call.request.header("content-type").value_or("application/json");
   type = type.substr(0, type.find(';'));
   Result<std::vector<model::Record>> records = std::vector<model::Record>();
@@ -284,6 +286,7 @@ Result<std::vector<model::Offset>> tail_positions(const Call& call, log::Topic& 
     } else if (!from.empty()) {
       auto [stop, error] = std::from_chars(from.data(), from.data() + from.size(), number);
       if (error == std::errc() && stop == from.data() + from.size()) {
+        if (number < 0) return fail(Errc::kInvalidArgument, fmt::format("'{}' is not an offset: they begin with 0", from));
         positions.emplace_back(std::clamp(number, start, end));
       } else {
         TRY(Instant time, parse_instant(from));

@@ -45,22 +45,22 @@ connect::http::PollerOptions options_of(const project::Source& source, std::stri
 }  // namespace
 
 Result<std::unique_ptr<Ingest>> Ingest::create(const project::Source& source, std::shared_ptr<log::Topic> topic, env::Env env,
-                                               const std::function<Result<std::string>()>& builtin_url) {
+                                               Server server) {
   std::string url = source.http.url.value;
   if (url.starts_with("builtin:")) {
-    TRY(std::string served, builtin_url());
+    TRY(std::string served, server.builtin_url());
     size_t query = url.find('?');
     url = query == std::string::npos ? served : served + url.substr(query);
   }
   TRY(auto poller, connect::http::HttpPoller::create(options_of(source, std::move(url)), env.clock, env.random));
-  return std::unique_ptr<Ingest>(new Ingest(source.name, std::move(topic), env, std::move(poller)));
+  return std::unique_ptr<Ingest>(new Ingest(source.name, std::move(topic), env, std::move(server.check_room), std::move(poller)));
 }
 
 Ingest::~Ingest() { stop(); }
 
 void Ingest::start() {
   thread_ = std::jthread([this](std::stop_token stop) {
-    while (!stop.stop_requested()) {
+    while (wait_for_room(stop)) {
       auto next = poll_once(stop);
       if (next && !connect::http::HttpPoller::real_wait()(*next, stop)) break;
       if (!next && next.error().code == Errc::kCancelled) break;
@@ -72,6 +72,21 @@ void Ingest::stop() {
   if (!thread_.joinable()) return;
   thread_.request_stop();
   thread_.join();
+}
+
+Result<Duration> Ingest::wait_for_room(std::stop_token stop) {
+  constexpr Duration kLookAgain = std::chrono::milliseconds(500);
+  Duration begin = env_.clock.monotonic();
+  while (!stop.stop_requested()) {
+    Status room = check_room_();
+    if (room) return env_.clock.monotonic() - begin;
+    {
+      MutexLock lock(mutex_);
+      counts_.last_error = room.error().message;
+    }
+    (void)connect::http::HttpPoller::real_wait()(kLookAgain, stop);
+  }
+  return fail(Errc::kCancelled, "stopped");
 }
 
 Status Ingest::append(const std::vector<model::Record>& records) {
@@ -94,8 +109,11 @@ Result<Duration> Ingest::poll_once(std::stop_token stop) {
   if (failure && failure->code == Errc::kCancelled) return fail(*failure);
   if (failure) {
     ++counts_.failed_polls;
-    if (counts_.last_error != failure->message) log_warn("ingest", fmt::format("source {}: {}", name_, failure->message));
+    if (failed_in_a_row_++ == 0 || counts_.last_error != failure->message)
+      log_warn("ingest", fmt::format("source {}: {}", name_, failure->message));
     counts_.last_error = failure->message;
+  } else if (uint64_t failed = std::exchange(failed_in_a_row_, 0); failed != 0) {
+    log_info("ingest", fmt::format("source {} answers again, after {} failed poll{}", name_, failed, failed == 1 ? "" : "s"));
   }
   return polled.next_delay;
 }
@@ -104,6 +122,8 @@ Status Ingest::poll_for(Duration length, std::stop_token stop) {
   IngestCounts before = counts();
   Duration until = env_.clock.monotonic() + length;
   do {
+    TRY(Duration waited, wait_for_room(stop));
+    until += waited;
     TRY(Duration next, poll_once(stop));
     Duration left = until - env_.clock.monotonic();
     if (left <= Duration(0)) break;

@@ -15,18 +15,27 @@ Result<std::unique_ptr<Instance>> Instance::open(env::Env env, Options options) 
   instance->started_at_ = env.clock.now();
   const std::string& data = instance->options_.data;
   TRY(instance->data_, DataDir::open(env, data, instance->options_.read_only));
+  instance->backups_ = std::make_unique<Backups>(*instance->data_);
   TRY(instance->shell_engine_, sql::DuckEngine::open({.memory_bytes_max = instance->options_.statement_memory_bytes}));
   instance->catalog_ = std::make_unique<DataCatalog>(
       *instance->data_, [self = instance.get()](const std::string& topic) { return self->topic_schema(topic); });
-  TRY(bool has_metadata, env.files.exists(metadata_path(data)));
-  if (has_metadata || !instance->options_.read_only) {
-    TRY(instance->metadata_, connect::sqlite::open_metadata_store(metadata_path(data)));
-  }
+  TRY_DO(instance->open_metadata());
   if (!instance->options_.read_only) {
     TRY(instance->stream_engine_, sql::DuckEngine::open({}));
     instance->tasks_ = std::make_unique<Tasks>(*instance);
+    TRY(env::DiskSpace space, env.files.space(data));
+    instance->mark_.emplace(instance->options_.min_free_bytes.value_or(DiskMark::default_min_free(space.total_bytes)));
   }
   return instance;
+}
+
+Status Instance::open_metadata() {
+  std::string path = metadata_path(data_->path());
+  TRY(bool exists, env().files.exists(path));
+  if (!exists && options_.read_only) return {};
+  TRY(bool must_exist, has_metadata(data_->store()));
+  TRY(metadata_, connect::sqlite::open_metadata_store(path, must_exist));
+  return must_exist || options_.read_only ? Status() : remember_metadata(data_->store());
 }
 
 Instance::~Instance() { stop(); }
@@ -46,23 +55,6 @@ std::optional<model::Schema> Instance::topic_schema(std::string_view name) {
   if (topic == nullptr) return std::nullopt;
   std::string bytes = topic->settings().schema;
   return bytes.empty() ? std::nullopt : model::decode_schema(bytes);
-}
-
-std::vector<std::string> Instance::not_ready() {
-  std::vector<std::string> reasons;
-  if (options_.read_only) return {"no server runs on this data directory"};
-  MutexLock lock(mutex_);
-  if (!project_ || stopped_) reasons.emplace_back(stopped_ ? "the server is stopping" : "the pipeline is not started yet");
-  for (const auto& [name, part] : queries_) {
-    if (part.runner == nullptr) continue;
-    stream::QueryStatus status = part.runner->status();
-    if (status.state == stream::QueryState::kFailed)
-      reasons.push_back(fmt::format("query {} has failed: {}", name, status.reason));
-  }
-  if (scheduler_ != nullptr) {
-    if (Status health = scheduler_->health(); !health) reasons.push_back("the scheduler has stopped: " + health.error().message);
-  }
-  return reasons;
 }
 
 std::vector<SourceView> Instance::sources() {

@@ -9,8 +9,10 @@
 #include <thread>
 #include <vector>
 
+#include "app/backup.h"
 #include "app/compile.h"
 #include "app/data_dir.h"
+#include "app/disk_mark.h"
 #include "app/ingest.h"
 #include "base/mutex.h"
 #include "dag/run/scheduler.h"
@@ -52,6 +54,8 @@ class Instance {
     bool read_only = false;
     size_t statement_memory_bytes = size_t{1} << 30;  // of all statements of the shell together
     Duration statement_time_max = std::chrono::seconds(60);
+    /// Below so much free room on the disk nothing new comes in; by default what DiskMark says.
+    std::optional<uint64_t> min_free_bytes;
   };
   static Result<std::unique_ptr<Instance>> open(env::Env env, Options options);
   ~Instance();
@@ -81,11 +85,15 @@ class Instance {
   port::Catalog& catalog() { return *catalog_; }
   /// Null at rest, before start, and for a moment during apply.
   std::shared_ptr<dag::Scheduler> scheduler();
+  Backups& backups() { return *backups_; }
   /// Also at rest.
   port::MetadataStore* metadata() { return metadata_.get(); }
 
   /// Empty when everything works; else a sentence for each thing that does not.
   std::vector<std::string> not_ready();
+  /// kDiskFull while the disk is below its low-water mark: asked before anything new is let in.
+  Status check_room() const;
+  uint64_t min_free_bytes() const { return mark_ ? mark_->min_free() : 0; }
   std::vector<QueryView> queries();
   Result<QueryView> query(std::string_view name);
   std::vector<SourceView> sources();
@@ -116,6 +124,7 @@ class Instance {
   };
 
   Instance(Options options) : options_(std::move(options)) {}
+  Status open_metadata();
 
   // instance_start.cc: a project becomes parts
   Status declare_topics(const project::Project& project, const Compiled& compiled) REQUIRES(mutex_);
@@ -134,6 +143,8 @@ class Instance {
 
   // instance_upkeep.cc: what goes on beside
   void upkeep(std::stop_token stop);
+  void look_at_disk();
+  void look_at_syncs();
   void enforce_retention();
   bool infer_schemas();
   std::optional<model::Schema> sample_schema(log::Topic& topic);
@@ -144,6 +155,7 @@ class Instance {
   const Options options_;
   Instant started_at_;
   std::unique_ptr<DataDir> data_;
+  std::unique_ptr<Backups> backups_;
   std::unique_ptr<sql::DuckEngine> stream_engine_;
   std::unique_ptr<sql::DuckEngine> shell_engine_;
   std::unique_ptr<port::Catalog> catalog_;
@@ -157,6 +169,10 @@ class Instance {
   std::unique_ptr<serve::randomuser::RandomUserServer> people_ GUARDED_BY(mutex_);
   std::shared_ptr<dag::Scheduler> scheduler_ GUARDED_BY(mutex_);
   bool stopped_ GUARDED_BY(mutex_) = false;
+  std::optional<DiskMark> mark_;  // empty when read-only; asked by start() and then by the thread of upkeep
+  std::atomic<bool> disk_is_low_ = false;
+  std::atomic<uint64_t> free_bytes_ = 0;
+  bool sync_stalls_ = false;  // of the thread of upkeep
   std::jthread upkeep_;
 };
 

@@ -84,6 +84,7 @@ std::map<std::string, KnownTopic> Instance::known_topics() {
 Result<std::vector<project::Fault>> Instance::start(project::Project project) {
   Compiled found = compile(project, *stream_engine_, known_topics());
   if (found.has_errors()) return std::move(found.faults);
+  look_at_disk();  // before any source begins
   {
     MutexLock lock(mutex_);
     TRY_DO(declare_topics(project, found));
@@ -193,7 +194,8 @@ Result<stream::Position> Instance::load_position(const CompiledQuery& compiled, 
     TRY(position, stream::decode_position(*bytes));
     if (position.topic_id != topic.id()) {
       return fail(Errc::kFailedPrecondition,
-                  fmt::format("topic {} was deleted and made again since query {} read it", topic.name(), compiled.name),
+                  fmt::format("topic id changed: topic {} was deleted and made again since query {} read it", topic.name(),
+                              compiled.name),
                   fmt::format("start on the new topic with `millrace query reset {} --from earliest`", compiled.name));
     }
   }
@@ -221,15 +223,18 @@ Result<std::shared_ptr<stream::Runner>> Instance::make_runner(const CompiledQuer
   if (compiled.into_table) {
     auto table = data_->tables().find(compiled.into);
     if (table == nullptr) return fail(Errc::kNotFound, fmt::format("table {} does not exist", compiled.into));
-    TRY(parts.sink, connect::embedded::TableSink::create(table, compiled.output, data_->store(), env().clock));
+    TRY(parts.sink, connect::embedded::TableSink::create(table, compiled.output, data_->store(), data_->deletion_clock()));
   } else {
     auto into = data_->log().find(compiled.into);
     if (into == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", compiled.into));
     parts.sink = std::make_unique<connect::embedded::TopicSink>(into, compiled.name);
   }
   parts.source = std::make_unique<connect::embedded::TopicSource>(topic);
+  TRY_DO(env().files.create_directories(attempts_path(data_->path())));
+  TRY(parts.attempts, stream::Attempts::open(attempts_path(data_->path()) + "/" + compiled.name, topic->id()));
   TRY(parts.pipeline,
-      stream::Pipeline::create(compiled.spec, {*stream_engine_, *parts.sink, data_->store()}, std::move(position)));
+      stream::Pipeline::create(compiled.spec, {*stream_engine_, *parts.sink, data_->store(), env().clock, parts.attempts.get()},
+                               std::move(position)));
   return std::make_shared<stream::Runner>(std::move(parts), env().clock, paused);
 }
 
@@ -244,7 +249,9 @@ Status Instance::start_sources(const project::Project& project) {
   for (const project::Source& source : project.sources) {
     auto topic = data_->log().find(source.into);
     if (topic == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", source.into));
-    TRY(auto ingest, Ingest::create(source, topic, env(), [this]() NO_THREAD_SAFETY_ANALYSIS { return builtin_url(); }));
+    TRY(auto ingest, Ingest::create(source, topic, env(),
+                                    {.builtin_url = [this]() NO_THREAD_SAFETY_ANALYSIS { return builtin_url(); },
+                                     .check_room = [this] { return check_room(); }}));
     if (source.run == project::SourceRun::kAlways) ingest->start();
     sources_[source.name] = std::move(ingest);
   }

@@ -10,24 +10,86 @@ namespace {
 
 constexpr Duration kRetentionEvery = std::chrono::seconds(30);
 constexpr Duration kLookForRecordsEvery = std::chrono::milliseconds(200);
+constexpr Duration kLookAtDiskEvery = std::chrono::milliseconds(500);
+constexpr Duration kSyncIsSlow = std::chrono::seconds(5);
 constexpr size_t kSamplesMax = 1000;
 constexpr size_t kSampleBytesMax = 4 << 20;
 
+std::string slow_sync(Duration taken) {
+  return fmt::format("a sync of the log has taken {} s so far: the disk is slow or stalls, and producers wait",
+                     std::chrono::floor<std::chrono::seconds>(taken).count());
+}
+
 }  // namespace
 
-/// Deletes what retention allows, and gives topics without a schema one when their first records are there.
+std::vector<std::string> Instance::not_ready() {
+  std::vector<std::string> reasons;
+  if (options_.read_only) return {"no server runs on this data directory"};
+  if (Status room = check_room(); !room) reasons.push_back(room.error().message);
+  if (Duration taken = data_->log().sync_running_for(); taken >= kSyncIsSlow) reasons.push_back(slow_sync(taken));
+  MutexLock lock(mutex_);
+  if (!project_ || stopped_) reasons.emplace_back(stopped_ ? "the server is stopping" : "the pipeline is not started yet");
+  for (const auto& [name, part] : queries_) {
+    if (part.runner == nullptr) continue;
+    stream::QueryStatus status = part.runner->status();
+    if (status.state == stream::QueryState::kFailed)
+      reasons.push_back(fmt::format("query {} has failed: {}", name, status.reason));
+  }
+  if (scheduler_ != nullptr) {
+    if (Status health = scheduler_->health(); !health) reasons.push_back(health.error().message);
+  }
+  return reasons;
+}
+
+/// Watches the disk, deletes what retention allows, and gives topics without a schema one when their first records are there.
 void Instance::upkeep(std::stop_token stop) {
   const connect::http::HttpPoller::Wait wait = connect::http::HttpPoller::real_wait();
   Duration next_retention{0};
   while (!stop.stop_requested()) {
+    look_at_disk();
+    look_at_syncs();
     bool waiting = infer_schemas();
     Duration now = env().clock.monotonic();
     if (now >= next_retention) {
       enforce_retention();
       next_retention = now + kRetentionEvery;
     }
-    if (!wait(waiting ? kLookForRecordsEvery : kRetentionEvery, stop)) return;
+    if (!wait(waiting ? kLookForRecordsEvery : kLookAtDiskEvery, stop)) return;
   }
+}
+
+void Instance::look_at_disk() {
+  auto space = env().files.space(data_->path());
+  if (!space) {
+    log_warn("app", "the free room on the disk is unknown: " + space.error().message);
+    return;
+  }
+  free_bytes_ = space->free_bytes;
+  bool low = mark_->is_low(space->free_bytes);
+  if (low == disk_is_low_.exchange(low)) return;
+  if (low) {
+    log_warn("app", check_room().error().message);
+    return;
+  }
+  log_info("app", fmt::format("the disk of {} has {} MiB free again: producing and ingesting go on", data_->path(),
+                              space->free_bytes >> 20));
+}
+
+Status Instance::check_room() const {
+  if (!disk_is_low_) return {};
+  return fail(Errc::kDiskFull,
+              fmt::format("the disk of {} is nearly full: {} MiB are free, and nothing new is taken in below {} MiB",
+                          data_->path(), free_bytes_ >> 20, min_free_bytes() >> 20),
+              fmt::format("free space up to {} MiB, or lower the mark with `millrace run --min-free`; reading, deleting and the "
+                          "queries go on",
+                          mark_->opens_at() >> 20));
+}
+
+void Instance::look_at_syncs() {
+  Duration taken = data_->log().sync_running_for();
+  bool stalls = taken >= kSyncIsSlow;
+  if (stalls && !sync_stalls_) log_warn("app", slow_sync(taken));
+  sync_stalls_ = stalls;
 }
 
 void Instance::enforce_retention() {
@@ -53,7 +115,7 @@ void Instance::enforce_retention() {
     return;
   }
   auto freed = data_->log().enforce_retention(
-      env().clock.now(), [&](const model::TopicId& id, model::Partition partition) -> std::optional<model::Offset> {
+      data_->deletion_clock().now(), [&](const model::TopicId& id, model::Partition partition) -> std::optional<model::Offset> {
         auto found = floors.find(id);
         if (found == floors.end() || static_cast<size_t>(partition.value) >= found->second.size()) return std::nullopt;
         return found->second[static_cast<size_t>(partition.value)];

@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "app/api.h"
 #include "base/bytes.h"
+#include "env/descriptors.h"
 #include "env/fault.h"
 
 namespace millrace::app {
@@ -41,15 +43,20 @@ Result<std::unique_ptr<Server>> Server::start(Instance& instance, const Options&
   http.address = options.address;
   http.port = options.port;
   http.limits.handler_threads = 16;
+  http.limits.connections = std::min<size_t>(http.limits.connections, env::descriptor_limit() / 4);
   http.guard.bearer_token = token;
   http.guard.allowed_hosts = options.allowed_hosts;
   http.guard.any_ip_literal = !(options.address == "127.0.0.1" || options.address == "::1");
   http.guard.exempt_paths = {"/livez", "/readyz", "/metrics"};
-  TRY(server->http_, serve::http::HttpServer::start(std::move(http), [&instance](const serve::http::Request& request) {
+  TRY(server->http_,
+      serve::http::HttpServer::start(std::move(http), [&instance, self = server.get()](const serve::http::Request& request) {
         serve::http::Response response = handle(instance, request);
+        serve::http::HttpServer* counting = self->counting_;
+        if (request.path == "/metrics" && counting != nullptr) response.body += serve::http::metrics_text(counting->metrics());
         (void)env::fault("serve.before_answer");
         return response;
       }));
+  server->counting_ = server->http_.get();
   format::Json json = format::Json::object();
   json.set("pid", static_cast<int64_t>(getpid())).set("url", server->http_->url()).set("token_file", token_file);
   TRY_DO(env::write_file_atomically(instance.env().files, server_json_path(data), to_json(json) + "\n"));
@@ -61,6 +68,8 @@ Server::~Server() { stop(); }
 void Server::stop() {
   if (http_ == nullptr) return;
   (void)instance_.env().files.remove(server_json_path(instance_.data().path()));
+  // The one request that could keep the server for long.
+  instance_.backups().stop();
   http_->stop();
   http_.reset();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,7 @@ class Server {
 
   Instance& instance_;
   std::unique_ptr<serve::http::HttpServer> http_;
+  std::atomic<serve::http::HttpServer*> counting_{nullptr};  // http_, for the handlers that run before it is set
 };
 
 }  // namespace millrace::app

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
+#include "base/printable.h"
 #include "base/time.h"
 #include "base/uuid.h"
 
@@ -72,6 +73,13 @@ TEST(Bytes, Base64AndHex) {
   EXPECT_FALSE(from_base64("Zm9"));
   EXPECT_EQ(from_hex(to_hex("\x01\xff")), "\x01\xff");
   EXPECT_FALSE(from_hex("0g"));
+}
+
+TEST(Printable, WritesOutWhatDrivesATerminal) {
+  EXPECT_EQ(printable("a\x1b[2J\n\t\r\x7f\0"), "a\\x1b[2J\\n\\t\\x0d\\x7f");
+  EXPECT_EQ(printable("é\u0085\u009b2J\u202e\u2066\u2028"), "é\\u0085\\u009b2J\\u202e\\u2066\\u2028");
+  EXPECT_EQ(printable("\xe2\x01\xae"), "\xe2\\x01\xae");
+  EXPECT_EQ(printable("日本 \u2013 😀 \xff\xe2"), "日本 \u2013 😀 \xff\xe2");
 }
 
 TEST(Bytes, Utf8) {

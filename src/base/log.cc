@@ -3,6 +3,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "base/printable.h"
+
 namespace millrace {
 namespace {
 
@@ -32,7 +34,7 @@ spdlog::level::level_enum translate(LogLevel level) {
 void set_log_level(LogLevel level) { logger().set_level(translate(level)); }
 
 void log_line(LogLevel level, std::string_view room, std::string_view message) {
-  logger().log(translate(level), "{}: {}", room, message);
+  logger().log(translate(level), "{}: {}", room, printable(message));
 }
 
 }  // namespace millrace

@@ -11,6 +11,7 @@ std::string_view errc_name(Errc code) {
     case Errc::kOutOfRange: return "out_of_range";
     case Errc::kPermissionDenied: return "permission_denied";
     case Errc::kResourceExhausted: return "resource_exhausted";
+    case Errc::kDiskFull: return "disk_full";
     case Errc::kDeadlineExceeded: return "deadline_exceeded";
     case Errc::kCancelled: return "cancelled";
     case Errc::kUnavailable: return "unavailable";

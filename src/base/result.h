@@ -15,7 +15,8 @@ enum class Errc {
   kFailedPrecondition,  // right input, wrong state: mend the state first
   kOutOfRange,          // offset or position outside of what is kept
   kPermissionDenied,    // refused by a rule
-  kResourceExhausted,   // a limit: memory, disk, descriptors, queue
+  kResourceExhausted,   // a limit: memory, descriptors, queue, size of an input
+  kDiskFull,            // no room on the disk: passes when somebody frees some
   kDeadlineExceeded,    // a time limit
   kCancelled,           // stopped on request
   kUnavailable,         // the other side does not answer; a later try may succeed

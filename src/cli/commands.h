@@ -20,6 +20,8 @@ void add_dags(CLI::App& program, Session& session);
 void add_dead_letters(CLI::App& program, Session& session);
 void add_status(CLI::App& program, Session& session);
 void add_verify(CLI::App& program, Session& session);
+void add_backup(CLI::App& program, Session& session);
+void add_restore(CLI::App& program, Session& session);
 void add_doctor(CLI::App& program, Session& session);
 void add_init(CLI::App& program, Session& session);
 void add_apply(CLI::App& program, Session& session);

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
+
 namespace millrace::cli {
 namespace {
 
@@ -101,12 +103,7 @@ void Display::draw_panel(double seconds) {
   }
   std::string out;
   if (lines_drawn_ > 0) out += fmt::format("\x1b[{}A", lines_drawn_);
-  for (std::string& line : lines) {
-    for (char& c : line) {
-      if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = ' ';
-    }
-    out += "\r\x1b[2K" + cut(line, width - 1) + "\n";
-  }
+  for (const std::string& line : lines) out += "\r\x1b[2K" + cut(printable(line), width - 1) + "\n";
   // Lines of an earlier, longer panel are emptied.
   for (size_t i = lines.size(); i < lines_drawn_; ++i) out += "\r\x1b[2K\n";
   lines_drawn_ = std::max(lines_drawn_, lines.size());

@@ -37,8 +37,10 @@ std::vector<Finding> examine(const std::string& data) {
   env::Env env = env::real_env();
   std::vector<Finding> findings;
   findings.push_back(try_sync(env, data));
-  if (auto free = env.files.free_bytes(data))
-    findings.push_back({"disk", *free > (uint64_t{1} << 30), fmt::format("{} MiB free in {}", *free >> 20, data)});
+  if (auto space = env.files.space(data)) {
+    findings.push_back(
+        {"disk", space->free_bytes > (uint64_t{1} << 30), fmt::format("{} MiB free in {}", space->free_bytes >> 20, data)});
+  }
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   findings.push_back(
@@ -56,7 +58,8 @@ void add_doctor(CLI::App& program, Session& session) {
   add_data_option(*verb, session);
   add_output_option(*verb, session);
   verb->footer(
-      "Fault points are set with MILLRACE_FAULTS=\"name=action[,after=N][,odds=P][,seed=S];…\",\nactions exit, eio, enospc, "
+      "Fault points are set with MILLRACE_FAULTS=\"name=action[,after=N][,odds=P][,seed=S][,ms=N][,path=TEXT];…\",\nactions "
+      "exit, eio, enospc, "
       "short, delay, drop_unsynced.");
   verb->callback([&session] {
     std::vector<Finding> findings = examine(session.data);

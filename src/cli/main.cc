@@ -36,14 +36,16 @@ bool is_command(CLI::App& program, std::string_view name) {
 int main(int argc, char** argv) {
   using namespace millrace::cli;
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file above the size limit is an error of that write
   CLI::App program{kAbout, "millrace"};
   program.footer(kFooter);
   program.require_subcommand(1);
   Session session;
   const char* data = std::getenv("MILLRACE_DATA");
   session.data = data != nullptr && *data != '\0' ? data : "./.millrace";
-  for (auto add : {add_run, add_check, add_explain, add_sql, add_topic, add_table, add_query, add_dags, add_dead_letters,
-                   add_status, add_verify, add_doctor, add_init, add_apply, add_randomuser, add_version, add_completions}) {
+  for (auto add :
+       {add_run, add_check, add_explain, add_sql, add_topic, add_table, add_query, add_dags, add_dead_letters, add_status,
+        add_verify, add_backup, add_restore, add_doctor, add_init, add_apply, add_randomuser, add_version, add_completions}) {
     add(program, session);
   }
   if (millrace::Status faults = millrace::env::faults_from_environment(); !faults) {

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/display.h"
+#include "env/descriptors.h"
 
 namespace millrace::cli {
 namespace {
@@ -23,6 +24,7 @@ struct RunOptions {
   std::vector<std::string> allowed_hosts;
   bool insecure = false;
   std::string run_for;
+  std::optional<uint64_t> min_free;
   bool quiet = false;
 };
 
@@ -109,6 +111,7 @@ Status run(Session& session, const RunOptions& options) {
   }
   TRY(app::Server::Options listen, listen_options(options));
   session.exit_code = kDone;
+  TRY_DO(env::raise_descriptor_limit());
   env::Env env = env::real_env();
   stop_event = eventfd(0, EFD_CLOEXEC);
   std::signal(SIGINT, on_signal);
@@ -123,6 +126,7 @@ Status run(Session& session, const RunOptions& options) {
   std::string name = loaded.project->name;
   app::Instance::Options instance_options;
   instance_options.data = session.data;
+  instance_options.min_free_bytes = options.min_free;
   auto opened = app::Instance::open(env, std::move(instance_options));
   if (!opened) {
     if (opened.error().code == Errc::kUnavailable) session.exit_code = kDataInUse;
@@ -164,6 +168,13 @@ void add_run(CLI::App& program, Session& session) {
   command->add_flag("--insecure", options->insecure, "allow an address beyond loopback without TLS and login");
   command->add_option("--for", options->run_for, "stop the inputs after this time, process the rest, exit 0")
       ->type_name("DURATION");
+  command
+      ->add_option("--min-free", options->min_free,
+                   "below so much free room on the disk sources wait and produce is refused; reads, deletes and queries go on\n"
+                   "(default: 1 % of the file system, at least 64MiB, at most 1GiB and a tenth of it)")
+      ->transform(CLI::AsSizeValue(true))
+      ->envname("MILLRACE_MIN_FREE")
+      ->type_name("BYTES");
   command->add_flag("-q,--quiet", options->quiet, "no display of progress");
   command->footer(
       "Examples:\n  millrace run examples/users.yaml\n  millrace run examples/users.yaml --data /var/lib/users --for 20s");

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/printable.h"
 
 namespace millrace::cli {
 namespace {
@@ -23,8 +24,8 @@ size_t width_of(std::string_view text) {
 
 std::string cell(const Json* value) {
   if (value == nullptr || value->is_null()) return "";
-  if (const std::string* text = value->as_string()) return plain(*text);
-  return plain(to_json(*value));
+  if (const std::string* text = value->as_string()) return printable(*text);
+  return printable(to_json(*value));
 }
 
 void print_table(const std::vector<std::string>& headings, const std::vector<std::vector<std::string>>& rows) {
@@ -46,9 +47,19 @@ void print_table(const std::vector<std::string>& headings, const std::vector<std
   for (const auto& row : rows) print(row);
 }
 
+/// A message may have several lines, and may quote what somebody sent.
+void print_words(std::string_view before, std::string_view text) {
+  while (!text.empty()) {
+    size_t end = std::min(text.find('\n'), text.size());
+    fmt::print(stderr, "{}{}\n", before, printable(text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    before = "";
+  }
+}
+
 void print_members(const Json& object, int indent) {
   for (const Json::Member& member : *object.as_object()) {
-    fmt::print("{:{}}{}:", "", indent, member.name);
+    fmt::print("{:{}}{}:", "", indent, printable(member.name));
     if (member.value.as_object() != nullptr && !member.value.as_object()->empty()) {
       fmt::print("\n");
       print_members(member.value, indent + 2);
@@ -67,25 +78,9 @@ void print_members(const Json& object, int indent) {
 
 }  // namespace
 
-std::string plain(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) {
-      out += fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 void Session::fail(const Error& error) {
-  fmt::print(stderr, "millrace: {}\n", error.message);
-  if (!error.hint.empty()) fmt::print(stderr, "  {}\n", error.hint);
+  print_words("millrace: ", error.message);
+  if (!error.hint.empty()) print_words("  ", error.hint);
   if (exit_code == kDone) exit_code = error.code == Errc::kUnavailable ? kNoServer : kFailed;
 }
 
@@ -126,7 +121,7 @@ void print_rows(const Json& rows) {
     return;
   }
   std::vector<std::string> headings;
-  for (const Json::Member& member : *items->front().as_object()) headings.push_back(plain(member.name));
+  for (const Json::Member& member : *items->front().as_object()) headings.push_back(printable(member.name));
   std::vector<std::vector<std::string>> cells;
   for (const Json& item : *items) {
     auto& row = cells.emplace_back();

@@ -39,9 +39,6 @@ void add_data_option(CLI::App& command, Session& session);
 /// Adds `-o json` to a command.
 void add_output_option(CLI::App& command, Session& session);
 
-/// Text without what could drive the terminal: control characters are written out.
-std::string plain(std::string_view text);
-
 /// One column of a listing: the member's name in the JSON, and the heading.
 struct ListColumn {
   std::string_view member;

@@ -8,6 +8,7 @@
 #include <CLI/Formatter.hpp>
 #include <memory>
 
+#include "base/printable.h"
 #include "cli/api_client.h"
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -53,7 +54,7 @@ void print_records(const Session& session, const Json& records) {
     }
     const std::string* key = record.find("key")->as_string();
     fmt::print("{}@{} {} {}{}\n", record.int_or("partition", 0), record.int_or("offset", 0), record.string_or("timestamp", ""),
-               key != nullptr ? plain(*key) + "\t" : "", plain(record.string_or("value", "(null)")));
+               key != nullptr ? printable(*key) + "\t" : "", printable(record.string_or("value", "(null)")));
   }
 }
 
@@ -142,6 +143,7 @@ void add_create(CLI::App& command, Session& session, const Options& options) {
   verb->add_option("--retention-time", options->retention_time, "delete segments older than this (7d); default: keep")
       ->type_name("DURATION");
   verb->add_option("--retention-bytes", options->retention_bytes, "delete the oldest segments of a partition above this size")
+      ->check(CLI::PositiveNumber)
       ->type_name("BYTES");
   verb->callback([&session, options] { session.check(create(session, *options)); });
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 #include "base/time.h"
 
 namespace millrace::env {
@@ -19,14 +21,19 @@ Clock& real_clock();
 /// Stands still until it is moved. Threading: safe from any thread.
 class FakeClock : public Clock {
  public:
-  explicit FakeClock(Instant start) : start_(start), now_micros_(to_micros(start)) {}
-  Instant now() override { return instant_from_micros(__atomic_load_n(&now_micros_, __ATOMIC_SEQ_CST)); }
-  Duration monotonic() override { return now() - start_; }
-  void advance(Duration by) { __atomic_add_fetch(&now_micros_, by.count(), __ATOMIC_SEQ_CST); }
+  explicit FakeClock(Instant start) : wall_micros_(to_micros(start)) {}
+  Instant now() override { return instant_from_micros(wall_micros_); }
+  Duration monotonic() override { return Duration(monotonic_micros_); }
+  void advance(Duration by) {
+    monotonic_micros_ += by.count();
+    wall_micros_ += by.count();
+  }
+  /// The wall clock alone is set, as an administrator or a time server does it.
+  void leap(Duration by) { wall_micros_ += by.count(); }
 
  private:
-  const Instant start_;
-  int64_t now_micros_;
+  std::atomic<int64_t> wall_micros_;
+  std::atomic<int64_t> monotonic_micros_ = 0;
 };
 
 }  // namespace millrace::env

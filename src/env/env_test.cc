@@ -8,9 +8,15 @@
 #include <set>
 
 #include "env/data_lock.h"
+#include "env/machine.h"
 
 namespace millrace::env {
 namespace {
+
+TEST(Machine, HasMemory) {
+  EXPECT_GT(memory_bytes(), uint64_t{64} << 20);
+  EXPECT_LE(memory_bytes(), static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
+}
 
 TEST(Clock, TheRealOneGoesOn) {
   Clock& clock = real_clock();

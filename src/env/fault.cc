@@ -15,7 +15,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mutex.h"
-#include "env/posix_file.h"
+#include "env/power_loss.h"
 #include "env/random.h"
 
 namespace millrace::env {
@@ -34,13 +34,20 @@ constexpr FaultPoint kPoints[] = {
     {"log.before_sync", "waiting appends are about to be synced"},
     {"log.after_sync", "appends are on disk, and nobody has been told"},
     {"log.roll", "a partition goes on to a new segment"},
+    {"log.segment_full", "no place but a condition: an append finds its segment full, whatever the action"},
     {"log.recovery", "a partition is opened, before its torn tail is cut"},
+    {"log.after_cut", "the end of a partition is cut off by recovery, and that is not synced"},
+    {"log.retention", "a segment is about to be deleted by retention"},
+    {"stream.decode", "a record is about to be decoded"},
     {"stream.before_commit", "an epoch is computed, and not committed"},
     {"stream.after_commit", "an epoch is committed, and the next has not begun"},
     {"stream.between_output_and_commit", "an epoch's output is in its topic, and its input is not committed"},
     {"store.before_commit", "before a batch is written to the store"},
     {"store.before_ingest", "sorted files are written, and not part of the store"},
     {"store.after_ingest", "sorted files have become part of the store"},
+    {"store.open", "the store is recovered, and nothing else"},
+    {"store.after_flush", "a write buffer has become a file of the store"},
+    {"store.after_compaction", "files of the store are merged, and the old ones are there"},
     {"dag.before_record", "a run's transition is decided, and not recorded"},
     {"dag.after_record", "a run's transition is recorded, and not carried out"},
     {"serve.before_answer", "a request is carried out, and not answered"},
@@ -53,17 +60,21 @@ struct ActionName {
 constexpr ActionName kActions[] = {
     {"exit", FaultAction::kExit},   {"eio", FaultAction::kEio},     {"enospc", FaultAction::kEnospc},
     {"short", FaultAction::kShort}, {"delay", FaultAction::kDelay}, {"drop_unsynced", FaultAction::kDropUnsynced},
+    {"abort", FaultAction::kAbort},
 };
 
-constexpr std::chrono::milliseconds kDelay{100};
+constexpr uint64_t kDelayMaxMs = 600'000;
 constexpr int kExitStatus = 137;  // what a shell reports for kill -9
 
 struct Rule {
   std::string_view point;  // into kPoints
   FaultAction action = FaultAction::kNone;
   uint64_t after = 0;
+  uint64_t delay_ms = 100;
+  std::string path;  // only files whose path holds it
   double odds = 1;
   uint64_t passes = 0;
+  std::optional<uint64_t> seed;
   SeededRandom random{0};
 };
 
@@ -82,7 +93,7 @@ std::string_view take_until(std::string_view& text, char separator) {
 
 tl::unexpected<Error> bad_spec(std::string_view what, std::string_view rule) {
   return fail(Errc::kInvalidArgument, fmt::format("fault \"{}\": {}", rule, what),
-              "the form is name=action[,after=N][,odds=P][,seed=S];… and `millrace doctor` lists the names");
+              "the form is name=action[,after=N][,odds=P][,seed=S][,ms=N][,path=TEXT];… and `millrace doctor` lists the names");
 }
 
 template <class T>
@@ -96,8 +107,14 @@ Status parse_option(std::string_view option, std::string_view text, Rule& rule) 
   std::string_view key = take_until(value, '=');
   uint64_t seed = 0;
   if (key == "after" && parse_number(value, rule.after)) return {};
+  if (key == "ms" && parse_number(value, rule.delay_ms) && rule.delay_ms <= kDelayMaxMs) return {};
+  if (key == "path" && !value.empty()) {
+    rule.path = value;
+    return {};
+  }
   if (key == "odds" && parse_number(value, rule.odds) && rule.odds >= 0 && rule.odds <= 1) return {};
   if (key == "seed" && parse_number(value, seed)) {
+    rule.seed = seed;
     rule.random = SeededRandom(seed);
     return {};
   }
@@ -140,14 +157,14 @@ void install(std::vector<Rule> rules) REQUIRES(mutex) {
   state.store(active_rules.empty() ? State::kOff : State::kOn, std::memory_order_relaxed);
 }
 
-FaultAction draw(std::string_view name) {
+TakenFault draw(std::string_view name, std::string_view path) {
   MutexLock lock(mutex);
   for (Rule& rule : active_rules) {
-    if (rule.point != name || ++rule.passes <= rule.after) continue;
+    if (rule.point != name || path.find(rule.path) == std::string_view::npos || ++rule.passes <= rule.after) continue;
     double chance = static_cast<double>(rule.random.next() >> 11) * 0x1p-53;  // in [0, 1)
-    if (chance < rule.odds) return rule.action;
+    if (chance < rule.odds) return {rule.action, std::chrono::milliseconds(rule.delay_ms), rule.seed};
   }
-  return FaultAction::kNone;
+  return {};
 }
 
 }  // namespace
@@ -171,31 +188,35 @@ Status set_faults(std::string_view spec) {
   return {};
 }
 
-FaultAction take_fault(std::string_view name) {
+bool faults_are_on() {
+  if (state.load(std::memory_order_relaxed) == State::kUnread) {
+    if (auto read = faults_from_environment(); !read) log_error("env", read.error().message);
+  }
+  return state.load(std::memory_order_relaxed) == State::kOn;
+}
+
+TakenFault take_fault(std::string_view name, std::string_view path) {
   State now = state.load(std::memory_order_relaxed);
 #ifndef NDEBUG
   CHECK(find_point(name) != nullptr, name);
 #endif
-  if (now == State::kOff) return FaultAction::kNone;
+  if (now == State::kOff) return {};
   CHECK(find_point(name) != nullptr, name);
-  if (now == State::kUnread) {
-    if (auto read = faults_from_environment(); !read) log_error("env", read.error().message);
-  }
-  return draw(name);
+  return faults_are_on() ? draw(name, path) : TakenFault();
 }
 
-Status fault(std::string_view name) { return act_on_fault(take_fault(name), name); }
+Status fault(std::string_view name, std::string_view path) { return act_on_fault(take_fault(name, path), name); }
 
-Status act_on_fault(FaultAction action, std::string_view name) {
-  switch (action) {
+Status act_on_fault(const TakenFault& taken, std::string_view name) {
+  switch (taken.action) {
     case FaultAction::kNone: return {};
     case FaultAction::kExit: _exit(kExitStatus);
-    case FaultAction::kDropUnsynced: drop_unsynced_bytes(); _exit(kExitStatus);
-    case FaultAction::kDelay: std::this_thread::sleep_for(kDelay); return {};
+    case FaultAction::kAbort: std::abort();
+    case FaultAction::kDropUnsynced: lose_power(taken.seed); _exit(kExitStatus);
+    case FaultAction::kDelay: std::this_thread::sleep_for(taken.delay); return {};
     case FaultAction::kEio:
     case FaultAction::kShort: return fail(Errc::kIo, fmt::format("fault point {}: input/output error", name));
-    case FaultAction::kEnospc:
-      return fail(Errc::kResourceExhausted, fmt::format("fault point {}: no space left on device", name));
+    case FaultAction::kEnospc: return fail(Errc::kDiskFull, fmt::format("fault point {}: no space left on device", name));
   }
   return {};
 }

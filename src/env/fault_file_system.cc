@@ -244,7 +244,7 @@ Status FaultFileSystem::pass(Call call, const std::string& path) {
 }
 
 Status FaultFileSystem::fail_with(Failure failure, const std::string& path) {
-  if (failure == Failure::kNoSpace) return fail(Errc::kResourceExhausted, path + ": no space left on device");
+  if (failure == Failure::kNoSpace) return fail(Errc::kDiskFull, path + ": no space left on device");
   if (failure == Failure::kPowerLoss) {
     uint64_t seed = 0;
     for (uint64_t count : calls_) seed += count;
@@ -372,11 +372,10 @@ Result<bool> FaultFileSystem::exists(const std::string& path) {
   return place && place->node != nullptr;
 }
 
-Result<uint64_t> FaultFileSystem::free_bytes(const std::string&) {
+Result<DiskSpace> FaultFileSystem::space(const std::string&) {
   MutexLock lock(mutex_);
-  if (!capacity_) return uint64_t{1} << 40;
-  uint64_t used = used_bytes();
-  return used < *capacity_ ? *capacity_ - used : 0;
+  uint64_t total = capacity_.value_or(uint64_t{1} << 40);
+  return DiskSpace{total - std::min(used_bytes(), total), total};
 }
 
 }  // namespace millrace::env

@@ -49,7 +49,7 @@ class FaultFileSystem : public FileSystem {
   Status rename(const std::string& from, const std::string& to) override;
   Status sync_directory(const std::string& path) override;
   Result<bool> exists(const std::string& path) override;
-  Result<uint64_t> free_bytes(const std::string& path) override;
+  Result<DiskSpace> space(const std::string& path) override;
 
  private:
   struct Node;

@@ -132,7 +132,7 @@ TEST(FaultFileSystem, TheNthCallFails) {
   fs.fail_call(Call::kWrite, 4, Failure::kShort);
   EXPECT_TRUE(file->write_at(0, "1"));
   EXPECT_EQ(file->write_at(1, "2").error().code, Errc::kIo);
-  EXPECT_EQ(file->write_at(1, "2").error().code, Errc::kResourceExhausted);
+  EXPECT_EQ(file->write_at(1, "2").error().code, Errc::kDiskFull);
   EXPECT_EQ(file->write_at(1, "2345").error().code, Errc::kIo);
   EXPECT_EQ(read_file(fs, "/f").value(), "123");
   EXPECT_TRUE(file->write_at(1, "2"));
@@ -172,14 +172,14 @@ TEST(FaultFileSystem, TheDiskFillsUp) {
   auto file = open_file(fs, "/f");
   ASSERT_TRUE(file->write_at(0, "before"));
   fs.set_free_bytes(10);
-  EXPECT_EQ(fs.free_bytes("/").value(), 10);
+  EXPECT_EQ(fs.space("/")->free_bytes, 10);
   EXPECT_TRUE(file->write_at(6, "0123456789"));
   EXPECT_TRUE(file->write_at(0, "in place"));
-  EXPECT_EQ(file->write_at(16, "x").error().code, Errc::kResourceExhausted);
+  EXPECT_EQ(file->write_at(16, "x").error().code, Errc::kDiskFull);
   ASSERT_TRUE(file->truncate(10));
-  EXPECT_EQ(fs.free_bytes("/").value(), 6);
+  EXPECT_EQ(fs.space("/")->free_bytes, 6);
   ASSERT_TRUE(fs.remove("/f"));
-  EXPECT_EQ(fs.free_bytes("/").value(), 16);
+  EXPECT_EQ(fs.space("/")->free_bytes, 16);
 }
 
 }  // namespace

@@ -46,8 +46,23 @@ TEST_F(FaultTest, ActionsBecomeErrorsAfterSomePasses) {
   EXPECT_TRUE(fault("log.roll"));
   EXPECT_EQ(fault("log.roll").error().code, Errc::kIo);
   EXPECT_EQ(fault("log.roll").error().code, Errc::kIo);
-  EXPECT_EQ(fault("log.recovery").error().code, Errc::kResourceExhausted);
+  EXPECT_EQ(fault("log.recovery").error().code, Errc::kDiskFull);
   EXPECT_TRUE(fault("log.before_sync"));
+}
+
+TEST_F(FaultTest, APathKeepsAPointToItsFiles) {
+  ASSERT_TRUE(set_faults("file.read=eio,path=orders-0,after=1"));
+  EXPECT_TRUE(fault("file.read", "/data/log/orders-0/1.log"));
+  EXPECT_TRUE(fault("file.read", "/data/log/people-0/1.log"));
+  EXPECT_TRUE(fault("file.read", "/data/log/people-0/1.log"));
+  EXPECT_EQ(fault("file.read", "/data/log/orders-0/1.log").error().code, Errc::kIo);
+}
+
+TEST_F(FaultTest, DelaysAreAsLongAsAsked) {
+  ASSERT_TRUE(set_faults("log.roll=delay;log.recovery=delay,ms=7"));
+  EXPECT_EQ(take_fault("log.roll").delay, std::chrono::milliseconds(100));
+  EXPECT_EQ(take_fault("log.recovery").delay, std::chrono::milliseconds(7));
+  EXPECT_FALSE(set_faults("log.roll=delay,ms=600001"));
 }
 
 TEST_F(FaultTest, OddsFollowTheSeed) {
@@ -112,26 +127,11 @@ TEST_F(FaultTest, FileCallsPassTheirPoints) {
   EXPECT_FALSE(files.open(directory_ + "/f", OpenMode::kRead));
   EXPECT_FALSE((*file)->read_at(0, &byte, 1));
   EXPECT_FALSE((*file)->sync());
-  EXPECT_EQ((*file)->truncate(0).error().code, Errc::kResourceExhausted);
-  EXPECT_EQ((*file)->write_at(0, "x").error().code, Errc::kResourceExhausted);
+  EXPECT_EQ((*file)->truncate(0).error().code, Errc::kDiskFull);
+  EXPECT_EQ((*file)->write_at(0, "x").error().code, Errc::kDiskFull);
   EXPECT_FALSE(files.rename(directory_ + "/f", directory_ + "/g"));
   EXPECT_FALSE(files.remove(directory_ + "/f"));
   EXPECT_FALSE(files.sync_directory(directory_));
-}
-
-TEST_F(FaultTest, DropUnsyncedLosesWhatWasNotSynced) {
-  const std::string path = directory_ + "/unsynced";
-  EXPECT_EXIT(
-      {
-        auto file = std::move(*real_file_system().open(path, OpenMode::kCreate));
-        (void)file->write_at(0, "durable");
-        (void)file->sync();
-        (void)file->write_at(7, " and not");
-        (void)set_faults("log.before_sync=drop_unsynced");
-        (void)fault("log.before_sync");
-      },
-      testing::ExitedWithCode(137), "");
-  EXPECT_EQ(read_file(real_file_system(), path).value(), "durable");
 }
 
 }  // namespace

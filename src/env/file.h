@@ -11,7 +11,7 @@
 namespace millrace::env {
 
 /// An open file. Threading: `read_at` from any thread; one writer at a time.
-/// Errors: kIo with the path and the system's words; kResourceExhausted when the disk is full.
+/// Errors: kIo with the path and the system's words; kDiskFull; kResourceExhausted for descriptors.
 class File {
  public:
   virtual ~File() = default;
@@ -32,12 +32,18 @@ enum class OpenMode {
   kCreate,  // read and write; must not exist
 };
 
+struct DiskSpace {
+  uint64_t free_bytes = 0;  // that an unprivileged process could still write
+  uint64_t total_bytes = 0;
+};
+
 /// The files of a data directory. Only RocksDB, SQLite and the lock file reach the disk by another way.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
+  /// kInvalidArgument for what is no regular file: a pipe or a device would never end.
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
-  /// With parents; no error when it exists.
+  /// With parents, durably; no error when it exists.
   virtual Status create_directories(const std::string& path) = 0;
   /// Names (not paths) of the entries, sorted. kNotFound when there is no such directory.
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
@@ -46,8 +52,8 @@ class FileSystem {
   /// Makes created, removed and renamed entries of a directory durable.
   virtual Status sync_directory(const std::string& path) = 0;
   virtual Result<bool> exists(const std::string& path) = 0;
-  /// Bytes that an unprivileged process could still write on this path's file system.
-  virtual Result<uint64_t> free_bytes(const std::string& path) = 0;
+  /// Of the file system that this path is on.
+  virtual Result<DiskSpace> space(const std::string& path) = 0;
 };
 
 FileSystem& real_file_system();

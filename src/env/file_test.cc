@@ -1,6 +1,7 @@
 #include "env/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -59,6 +60,14 @@ TEST_P(FileSystemTest, AFileOpenForReadingRefusesWrites) {
   EXPECT_FALSE(file->truncate(0));
 }
 
+TEST(RealFileSystem, OpensRegularFilesOnly) {
+  const std::string pipe = testing::TempDir() + "/file_test_pipe_" + std::to_string(::getpid());
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path : {pipe, std::string("/dev/zero"), std::string("/tmp")})
+    EXPECT_EQ(real_file_system().open(path, OpenMode::kRead).error().code, Errc::kInvalidArgument) << path;
+  std::filesystem::remove(pipe);
+}
+
 TEST_P(FileSystemTest, Directories) {
   EXPECT_TRUE(files_.create_directories(root_ + "/a/b/c"));
   EXPECT_TRUE(files_.create_directories(root_ + "/a/b/c"));
@@ -75,7 +84,7 @@ TEST_P(FileSystemTest, Directories) {
   EXPECT_FALSE(files_.exists(root_ + "/a/y/below_a_file").value());
   EXPECT_TRUE(files_.sync_directory(root_ + "/a"));
   EXPECT_EQ(files_.sync_directory(root_ + "/none").error().code, Errc::kNotFound);
-  EXPECT_GT(files_.free_bytes(root_).value(), 0);
+  EXPECT_GT(files_.space(root_)->free_bytes, 0);
 }
 
 TEST_P(FileSystemTest, RenameReplacesAndKeepsOpenFiles) {

@@ -1,5 +1,3 @@
-#include "env/posix_file.h"
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,9 +10,9 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/mutex.h"
 #include "env/fault.h"
 #include "env/file.h"
+#include "env/power_loss.h"
 
 namespace millrace::env {
 namespace {
@@ -28,7 +26,7 @@ Errc code_of(int error) {
     case EROFS: return Errc::kPermissionDenied;
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
+    case EFBIG: return Errc::kDiskFull;
     case EMFILE:
     case ENFILE:
     case ENOMEM: return Errc::kResourceExhausted;
@@ -37,74 +35,34 @@ Errc code_of(int error) {
 }
 
 tl::unexpected<Error> fail_system(std::string_view verb, const std::string& path, int error) {
-  return fail(code_of(error), fmt::format("cannot {} {}: {}", verb, path, std::generic_category().message(error)));
+  Errc code = code_of(error);
+  return fail(code, fmt::format("cannot {} {}: {}", verb, path, std::generic_category().message(error)),
+              code == Errc::kDiskFull ? "free space on that disk; what was refused can be sent again" : "");
 }
 
 /// The file.* point with the path put to its error.
 Status pass(std::string_view point, const std::string& path) {
-  auto passed = fault(point);
+  auto passed = fault(point, path);
   if (!passed) return fail(at(path, std::move(passed.error())));
   return {};
 }
 
-/// What each file that is open for writing would still hold after a power loss.
-class WrittenFiles {
- public:
-  void add(int descriptor, uint64_t synced_size) {
-    MutexLock lock(mutex_);
-    files_.push_back({descriptor, synced_size});
-  }
-  void set_synced(int descriptor, uint64_t synced_size) {
-    MutexLock lock(mutex_);
-    for (auto& file : files_) {
-      if (file.descriptor == descriptor) file.synced_size = synced_size;
-    }
-  }
-  void remove(int descriptor) {
-    MutexLock lock(mutex_);
-    std::erase_if(files_, [&](const Written& file) { return file.descriptor == descriptor; });
-  }
-  void cut_all() {
-    MutexLock lock(mutex_);
-    for (const auto& file : files_) {
-      struct stat status;
-      if (fstat(file.descriptor, &status) != 0 || static_cast<uint64_t>(status.st_size) <= file.synced_size) continue;
-      // The process ends next, whatever the outcome.
-      [[maybe_unused]] int ignored = ftruncate(file.descriptor, static_cast<off_t>(file.synced_size));
-    }
-  }
-
- private:
-  struct Written {
-    int descriptor;
-    uint64_t synced_size;
-  };
-  Mutex mutex_;
-  std::vector<Written> files_ GUARDED_BY(mutex_);
-};
-
-WrittenFiles& written_files() {
-  static auto* files = new WrittenFiles();  // outlives static files that close at exit
-  return *files;
-}
-
 class PosixFile : public File {
  public:
-  PosixFile(int descriptor, std::string path, bool writable)
-      : descriptor_(descriptor), path_(std::move(path)), writable_(writable) {}
-  ~PosixFile() override {
-    // Out of the list first: the number may be another file's right after close.
-    if (writable_) written_files().remove(descriptor_);
-    ::close(descriptor_);
-  }
+  /// `written` is null for a file that is read only, and while fault points are off.
+  PosixFile(int descriptor, std::string path, std::shared_ptr<WrittenFile> written)
+      : descriptor_(descriptor), path_(std::move(path)), written_(std::move(written)) {}
+  ~PosixFile() override { ::close(descriptor_); }
 
   Result<size_t> read_at(uint64_t position, char* out, size_t size) override {
-    TRY_DO(pass("file.read", path_));
+    if (auto passed = fault("file.read", path_); !passed) {
+      return fail(at(fmt::format("{} at byte {}", path_, position), std::move(passed.error())));
+    }
     size_t done = 0;
     while (done < size) {
       ssize_t n = ::pread(descriptor_, out + done, size - done, static_cast<off_t>(position + done));
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return fail_system("read", path_, errno);
+      if (n < 0) return fail_system("read", fmt::format("{} at byte {}", path_, position + done), errno);
       if (n == 0) break;
       done += static_cast<size_t>(n);
     }
@@ -112,26 +70,30 @@ class PosixFile : public File {
   }
 
   Status write_at(uint64_t position, std::string_view bytes) override {
-    FaultAction action = take_fault("file.write");
-    if (action == FaultAction::kShort) {
+    TakenFault taken = take_fault("file.write", path_);
+    if (taken.action == FaultAction::kShort) {
       TRY_DO(write_all(position, bytes.substr(0, bytes.size() / 2)));
     }
-    if (auto passed = act_on_fault(action, "file.write"); !passed) return fail(at(path_, std::move(passed.error())));
+    if (auto passed = act_on_fault(taken, "file.write"); !passed) return fail(at(path_, std::move(passed.error())));
     return write_all(position, bytes);
   }
 
   Status sync() override {
     TRY_DO(pass("file.sync", path_));
-    TRY(uint64_t covered, size());
+    DiskChange change;
+    WrittenFile::Sync covered{};
+    if (written_) covered = written_->before_sync();
     while (::fdatasync(descriptor_) != 0) {
       if (errno != EINTR) return fail_system("sync", path_, errno);
     }
-    if (writable_) written_files().set_synced(descriptor_, covered);
+    if (written_) written_->after_sync(covered);
     return {};
   }
 
   Status truncate(uint64_t size) override {
     TRY_DO(pass("file.truncate", path_));
+    DiskChange change;
+    if (written_) written_->before_truncate(size);
     while (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0) {
       if (errno != EINTR) return fail_system("truncate", path_, errno);
     }
@@ -146,6 +108,8 @@ class PosixFile : public File {
 
  private:
   Status write_all(uint64_t position, std::string_view bytes) {
+    DiskChange change;
+    if (written_) written_->before_write(position, bytes.size());
     while (!bytes.empty()) {
       ssize_t n = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(position));
       if (n < 0 && errno == EINTR) continue;
@@ -158,35 +122,46 @@ class PosixFile : public File {
 
   const int descriptor_;
   const std::string path_;
-  const bool writable_;
+  const std::shared_ptr<WrittenFile> written_;
 };
 
 class PosixFileSystem : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     TRY_DO(pass("file.open", path));
-    int flags = O_CLOEXEC | (mode == OpenMode::kRead ? O_RDONLY : O_RDWR | O_CREAT);
+    // A pipe that nobody writes would hold up the call; without waiting it opens, and is refused below.
+    int flags = O_CLOEXEC | O_NONBLOCK | (mode == OpenMode::kRead ? O_RDONLY : O_RDWR | O_CREAT);
     if (mode == OpenMode::kCreate) flags |= O_EXCL;
+    DiskChange change;
+    bool is_new = mode != OpenMode::kRead && faults_are_on() && ::access(path.c_str(), F_OK) != 0;
     int descriptor;
     do {
       descriptor = ::open(path.c_str(), flags, 0644);
     } while (descriptor < 0 && errno == EINTR);
     if (descriptor < 0) return fail_system("open", path, errno);
-    bool writable = mode != OpenMode::kRead;
-    auto file = std::make_unique<PosixFile>(descriptor, path, writable);
-    if (writable) {
-      // What stood there before this process came is taken as durable.
-      TRY(uint64_t size, file->size());
-      written_files().add(descriptor, size);
+    struct stat status;
+    if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+      ::close(descriptor);
+      return fail(Errc::kInvalidArgument, path + " is not a regular file");
     }
-    return file;
+    if (is_new) note_created(path);
+    return std::make_unique<PosixFile>(descriptor, path, mode == OpenMode::kRead ? nullptr : WrittenFile::open(path));
   }
 
   Status create_directories(const std::string& path) override {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) return fail_system("create directory", path, error.value());
-    return {};
+    std::error_code unknown;
+    if (path.empty() || std::filesystem::is_directory(path, unknown)) return {};
+    std::string parent = std::filesystem::path(path).parent_path().string();
+    TRY_DO(create_directories(parent));
+    {
+      DiskChange change;
+      if (::mkdir(path.c_str(), 0777) == 0) {
+        note_created(path);
+      } else if (int error = errno; error != EEXIST || !std::filesystem::is_directory(path, unknown)) {
+        return fail_system("create directory", path, error);
+      }
+    }
+    return sync_directory(parent.empty() ? "." : parent);
   }
 
   Result<std::vector<std::string>> list(const std::string& path) override {
@@ -207,13 +182,19 @@ class PosixFileSystem : public FileSystem {
 
   Status remove(const std::string& path) override {
     TRY_DO(pass("file.remove", path));
+    DiskChange change;
+    KeptFile before(path);
     if (::remove(path.c_str()) != 0) return fail_system("remove", path, errno);
+    note_removed(path, std::move(before));
     return {};
   }
 
   Status rename(const std::string& from, const std::string& to) override {
     TRY_DO(pass("file.rename", from));
+    DiskChange change;
+    KeptFile before(to);
     if (::rename(from.c_str(), to.c_str()) != 0) return fail_system("rename to " + to, from, errno);
+    note_renamed(from, to, std::move(before));
     return {};
   }
 
@@ -221,6 +202,8 @@ class PosixFileSystem : public FileSystem {
     TRY_DO(pass("file.sync_directory", path));
     int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) return fail_system("open", path, errno);
+    DiskChange change;
+    uint64_t changes = name_changes();
     int outcome;
     do {
       outcome = ::fsync(descriptor);
@@ -228,6 +211,7 @@ class PosixFileSystem : public FileSystem {
     int error = errno;
     ::close(descriptor);
     if (outcome != 0) return fail_system("sync", path, error);
+    note_directory_synced(path, changes);
     return {};
   }
 
@@ -238,16 +222,15 @@ class PosixFileSystem : public FileSystem {
     return fail_system("stat", path, errno);
   }
 
-  Result<uint64_t> free_bytes(const std::string& path) override {
+  Result<DiskSpace> space(const std::string& path) override {
     struct statvfs status;
     if (::statvfs(path.c_str(), &status) != 0) return fail_system("stat the file system of", path, errno);
-    return static_cast<uint64_t>(status.f_bavail) * status.f_frsize;
+    return DiskSpace{static_cast<uint64_t>(status.f_bavail) * status.f_frsize,
+                     static_cast<uint64_t>(status.f_blocks) * status.f_frsize};
   }
 };
 
 }  // namespace
-
-void drop_unsynced_bytes() { written_files().cut_all(); }
 
 FileSystem& real_file_system() {
   static PosixFileSystem files;

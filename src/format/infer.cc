@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ using model::TypeId;
 /// What one place in the samples has been seen to hold.
 struct Seen {
   bool boolean = false, integer = false, huge = false, real = false, object = false, array = false;
+  bool inexact = false;  // a whole number that a double might not hold
   bool too_deep = false;
   bool string = false;
   // Of the strings: which forms all of them had so far.
@@ -64,9 +66,17 @@ class Inference {
 
   Status observe(Seen& seen, const Json& json, int depth) {
     if (json.as_bool()) seen.boolean = true;
-    if (json.as_int()) seen.integer = true;
-    if (json.as_uint()) seen.huge = true;
-    if (json.as_double()) seen.real = true;
+    constexpr double kExactMax = 9007199254740992;  // 2^53
+    if (const int64_t* whole = json.as_int()) {
+      seen.integer = true;
+      if (std::abs(static_cast<double>(*whole)) >= kExactMax) seen.inexact = true;
+    }
+    if (json.as_uint()) seen.huge = seen.inexact = true;
+    if (const double* real = json.as_double()) {
+      seen.real = true;
+      // Also an integer of more than 64 bits comes as a double.
+      if (std::abs(*real) >= kExactMax && std::trunc(*real) == *real) seen.inexact = true;
+    }
     if (const std::string* text = json.as_string()) observe_string(seen, *text);
     const Json::Object* object = json.as_object();
     const Json::Array* array = json.as_array();
@@ -122,6 +132,7 @@ model::Type type_of(const Seen& seen) {
   int kinds = seen.boolean + number + seen.string + seen.object + seen.array;
   if (kinds != 1 || seen.too_deep) return {.id = TypeId::kText};
   if (seen.boolean) return {.id = TypeId::kBoolean};
+  if (seen.real && seen.inexact) return {.id = TypeId::kText};
   if (number) return {.id = seen.real ? TypeId::kDouble : seen.huge ? TypeId::kHugeint : TypeId::kBigint};
   if (seen.string) return {.id = string_type(seen)};
   if (seen.array) return {.id = TypeId::kList, .fields = {{"element", type_of(seen.element[0])}}};

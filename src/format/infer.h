@@ -15,7 +15,8 @@ struct InferLimits {
 
 /// The schema that sample records fit, fields in the order in which they were first seen.
 ///
-/// Whole numbers are bigint (hugeint when one passes it), with any other number double; true and false boolean. Strings are text,
+/// Whole numbers are bigint (hugeint when one passes it), with any other number double, but text when a double would not hold one
+/// of the whole numbers; true and false boolean. Strings are text,
 /// but uuid, date or timestamptz when every sample is one in its canonical form (timestamp when none has a zone). Objects are
 /// structs, arrays lists; null tells nothing. What only ever was null or an empty object, and what mixes kinds, is text. Of names
 /// that differ in case only the first counts, as SQL cannot tell them apart. Errors: kInvalidArgument names the sample that is

@@ -93,33 +93,36 @@ class Walker {
   Walker(const std::vector<JsonPath::Step>& steps, const std::function<Status(std::string_view)>& on_match)
       : steps_(steps), on_match_(on_match) {}
 
-  /// Recurses once for [*], so at most two levels.
-  Status walk(JsonCursor cursor, size_t step) {
+  /// Recurses once for [*], so at most two levels. False: the path leads to nothing.
+  Result<bool> walk(JsonCursor cursor, size_t step) {
     for (; step < steps_.size(); ++step) {
       const JsonPath::Step& wanted = steps_[step];
+      if (cursor.peek() == 'n') return true;
       switch (wanted.kind) {
         case JsonPath::Step::Kind::kEach: return each(cursor, step + 1);
         case JsonPath::Step::Kind::kName:
-          if (!to_member(cursor, wanted.name)) return {};
+          if (!to_member(cursor, wanted.name)) return false;
           break;
         case JsonPath::Step::Kind::kIndex:
-          if (!to_element(cursor, wanted.index)) return {};
+          if (!to_element(cursor, wanted.index)) return false;
           break;
       }
     }
     std::string_view raw;
     cursor.skip(&raw);
-    return on_match_(raw);
+    TRY_DO(on_match_(raw));
+    return true;
   }
 
  private:
-  Status each(JsonCursor cursor, size_t next_step) {
-    if (!cursor.take('[') || cursor.peek() == ']') return {};
+  Result<bool> each(JsonCursor cursor, size_t next_step) {
+    if (!cursor.take('[')) return false;
+    if (cursor.peek() == ']') return true;
     do {
       TRY_DO(walk(cursor, next_step));
       cursor.skip();
     } while (cursor.take(','));
-    return {};
+    return true;
   }
 
   static bool to_element(JsonCursor& cursor, size_t index) {
@@ -177,7 +180,8 @@ bool JsonPath::has_each() const {
   return std::any_of(steps_.begin(), steps_.end(), [](const Step& step) { return step.kind == Step::Kind::kEach; });
 }
 
-Status select(std::string_view document, const JsonPath& path, const std::function<Status(std::string_view raw_json)>& on_match) {
+Result<bool> select(std::string_view document, const JsonPath& path,
+                    const std::function<Status(std::string_view raw_json)>& on_match) {
   JsonIndexer indexer;
   JsonFault fault = indexer.index(document, kJsonBytesMax);
   if (fault == JsonFault::kNone) {

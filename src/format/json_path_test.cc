@@ -16,6 +16,19 @@ std::string matches(std::string_view path, std::string_view document) {
   return status ? out : "! " + status.error().message;
 }
 
+TEST(JsonPath, KnowsWhetherThePathFits) {
+  auto fits = [](std::string_view path, std::string_view document) {
+    return *select(document, *JsonPath::parse(path), [](std::string_view) { return Status(); });
+  };
+  for (std::string_view good : {R"({"a":[]})", R"({"a":[1]})", R"({"a":null})", "null", R"({"a":[{},{"b":1}]})"})
+    EXPECT_TRUE(fits("$.a[*]", good)) << good;
+  for (std::string_view bad : {"{}", "[]", "5", R"({"A":[]})", R"({"a":{}})", R"({"a":"x"})"})
+    EXPECT_FALSE(fits("$.a[*]", bad)) << bad;
+  EXPECT_TRUE(fits("$.a[*].b", R"({"a":[{}]})"));
+  EXPECT_FALSE(fits("$.a[1]", R"({"a":[1]})"));
+  EXPECT_TRUE(fits("$.a[1]", R"({"a":[1,null]})"));
+}
+
 TEST(JsonPath, SelectsTheSourceText) {
   struct {
     std::string_view path, document, expected;

@@ -26,6 +26,11 @@ void Flusher::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+Duration Flusher::running_for() const {
+  int64_t began = began_;
+  return began == kIdle ? Duration(0) : clock_.monotonic() - Duration(began);
+}
+
 std::vector<std::shared_ptr<PartitionLog>> Flusher::take_due() {
   Duration now = clock_.monotonic();
   std::vector<std::shared_ptr<PartitionLog>> due;
@@ -57,7 +62,11 @@ void Flusher::run() {
       }
     }
     // A failure is told to those who wait, by the partition.
-    for (auto& partition : due) (void)partition->sync_once();
+    for (auto& partition : due) {
+      began_ = clock_.monotonic().count();
+      (void)partition->sync_once();
+      began_ = kIdle;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -26,6 +27,8 @@ class Flusher {
   void request(std::shared_ptr<PartitionLog> partition, Duration delay);
   /// Syncs everything that was asked for, then ends the thread.
   void stop();
+  /// How long the sync that is under way has taken; 0 when there is none.
+  Duration running_for() const;
 
  private:
   struct Due {
@@ -36,7 +39,10 @@ class Flusher {
   void run();
   std::vector<std::shared_ptr<PartitionLog>> take_due() REQUIRES(mutex_);
 
+  static constexpr int64_t kIdle = -1;
+
   env::Clock& clock_;
+  std::atomic<int64_t> began_ = kIdle;  // Clock::monotonic of the sync under way
   Mutex mutex_;
   CondVar changed_;
   std::vector<Due> queue_ GUARDED_BY(mutex_);

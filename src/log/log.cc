@@ -32,6 +32,8 @@ Status check_settings(const TopicSettings& s) {
 Log::Log(env::Env env, std::string dir, store::Store& store, const Options& options)
     : env_(env), dir_(std::move(dir)), store_(store), options_(options), flusher_(std::make_unique<Flusher>(env.clock)) {}
 
+Duration Log::sync_running_for() const { return flusher_->running_for(); }
+
 Log::~Log() {
   if (auto closed = close(); !closed) log_error("log", closed.error().message);
   flusher_->stop();
@@ -218,8 +220,27 @@ Status Log::alter(const std::string& name, const TopicSettings& settings) {
   return {};
 }
 
+Result<Log::Hold> Log::hold(const std::function<Status()>& copy_store) {
+  MutexLock changing(changes_);
+  TRY_DO(copy_store());
+  ++holds_;
+  return Hold(*this);
+}
+
+Log::Hold::~Hold() {
+  if (log_ == nullptr) return;
+  MutexLock changing(log_->changes_);
+  --log_->holds_;
+}
+
+Status Log::check_not_held() const {
+  if (holds_ == 0) return {};
+  return fail(Errc::kFailedPrecondition, "a backup of the topics is being made", "try again when it has ended");
+}
+
 Status Log::drop(const std::string& name) {
   MutexLock changing(changes_);
+  TRY_DO(check_not_held());
   std::shared_ptr<Topic> topic;
   {
     MutexLock lock(mutex_);
@@ -238,6 +259,7 @@ Status Log::drop(const std::string& name) {
 
 Status Log::truncate(const std::string& name) {
   MutexLock changing(changes_);
+  TRY_DO(check_not_held());
   std::shared_ptr<Topic> topic;
   {
     MutexLock lock(mutex_);
@@ -263,6 +285,7 @@ std::vector<std::shared_ptr<Topic>> Log::topics() const {
 Result<uint64_t> Log::enforce_retention(Instant now, const RetentionFloor& floor) {
   // Not while a topic is dropped or truncated.
   MutexLock changing(changes_);
+  if (holds_ > 0) return 0;
   uint64_t freed = 0;
   for (const auto& topic : topics()) {
     for (int32_t i = 0; i < topic->partition_count(); ++i) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
@@ -48,8 +49,26 @@ class Log {
   /// Deletes whole segments that are past the retention settings and wholly before `floor`. Returns bytes freed.
   Result<uint64_t> enforce_retention(Instant now, const RetentionFloor& floor);
 
+  /// While it lives, every segment stays where it is: retention waits, and no topic is dropped or truncated. Must not outlive the
+  /// log.
+  class Hold {
+   public:
+    explicit Hold(Log& log) : log_(&log) {}
+    Hold(Hold&& other) noexcept : log_(std::exchange(other.log_, nullptr)) {}
+    Hold& operator=(Hold&&) = delete;
+    ~Hold();
+
+   private:
+    Log* log_;
+  };
+  /// Holds the segments from a moment on at which the catalog does not change, and runs `copy_store` in that moment: the topics
+  /// in its copy are those of this log, whole.
+  Result<Hold> hold(const std::function<Status()>& copy_store);
+
   /// Makes everything written so far durable, whatever the sync modes.
   Status flush();
+  /// How long the sync that appends wait for has taken so far; 0 when there is none.
+  Duration sync_running_for() const;
   /// Flushes, leaves clean files behind, refuses appends from then on. The destructor calls it too.
   Status close();
 
@@ -74,7 +93,10 @@ class Log {
   const Options options_;
   std::unique_ptr<Flusher> flusher_;
 
+  Status check_not_held() const REQUIRES(changes_);
+
   Mutex changes_;  // one catalog change at a time; taken before mutex_
+  int holds_ GUARDED_BY(changes_) = 0;
   mutable Mutex mutex_;
   std::map<std::string, std::shared_ptr<Topic>, std::less<>> topics_ GUARDED_BY(mutex_);
   bool closed_ GUARDED_BY(mutex_) = false;

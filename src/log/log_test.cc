@@ -370,6 +370,25 @@ TEST_F(LogTest, PowerLossInRetentionLeavesNoHole) {
   }
 }
 
+TEST_F(LogTest, WhileSegmentsAreHeldNoneGoes) {
+  open({.segment_bytes_max = 100});
+  auto topic = *log_->create("t", {.retention_bytes = 0});
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(topic->partition(Partition(0)).append(one(std::string(80, 'x'))));
+  {
+    auto hold = log_->hold([] { return Status(); });
+    ASSERT_TRUE(hold);
+    EXPECT_EQ(*log_->enforce_retention(clock_.now(), {}), 0u);
+    EXPECT_EQ(log_->drop("t").error().code, Errc::kFailedPrecondition);
+    EXPECT_EQ(log_->truncate("t").error().code, Errc::kFailedPrecondition);
+    EXPECT_TRUE(log_->create("other", {}));
+    EXPECT_EQ(topic->partition(Partition(0)).start_offset(), Offset(0));
+  }
+  EXPECT_FALSE(log_->hold([]() -> Status { return fail(Errc::kIo, "no copy"); }));
+  EXPECT_GT(*log_->enforce_retention(clock_.now(), {}), 0u);
+  EXPECT_TRUE(log_->truncate("t"));
+  EXPECT_TRUE(log_->drop("t"));
+}
+
 TEST_F(LogTest, AnOwnedTopicShowsWhatIsCommitted) {
   open();
   auto topic = *log_->create("out", {.owner = "q"});

@@ -113,7 +113,9 @@ Result<Ticket> PartitionLog::write_batch(std::string batch, std::string_view wri
 
 Result<model::Offset> PartitionLog::place_batch(std::string& batch, const BatchHeader& header) {
   const SegmentSummary& segment = index_.summary();
-  if (segment.bytes > 0 && segment.bytes + batch.size() > options_.segment_bytes_max) TRY_DO(roll());
+  bool full = segment.bytes + batch.size() > options_.segment_bytes_max ||
+              env::take_fault("log.segment_full").action != env::FaultAction::kNone;
+  if (segment.bytes > 0 && full) TRY_DO(roll());
   BatchHeader placed = header;
   placed.base_offset = index_.summary().next;
   kafka_record::set_base_offset(batch.data(), placed.base_offset, 0);
@@ -225,7 +227,7 @@ Status PartitionLog::sync_failed(Error error) {
 Result<Appended> PartitionLog::wait(const Ticket& ticket) {
   PartitionLog& p = *ticket.partition;
   while (ticket.must_sync) {
-    uint32_t seen = p.progress_.load();
+    uint32_t seen = p.progress_.now();
     if (p.flushed_seen_.load() >= ticket.end.value) break;
     if (p.refused_.load()) {
       MutexLock lock(p.mutex_);
@@ -240,8 +242,7 @@ Result<Appended> PartitionLog::wait(const Ticket& ticket) {
 void PartitionLog::wake_appenders() {
   flushed_seen_ = flushed_.value;
   refused_ = refusal_.has_value();
-  ++progress_;
-  progress_.notify_all();
+  progress_.raise();
 }
 
 Status PartitionLog::wait_all(std::span<const Ticket> tickets) {

@@ -11,6 +11,7 @@
 
 #include "base/mutex.h"
 #include "env/env.h"
+#include "env/event_count.h"
 #include "log/partition_state.h"
 #include "log/segment_index.h"
 #include "log/topic.h"
@@ -46,6 +47,18 @@ struct Ticket {
   bool must_sync = true;  // false in the weaker sync modes: there is nothing to wait for
 };
 
+/// What a copy of a partition is made of: the segments, oldest first, and how much of each belongs to it. All but the last one
+/// are whole, and only these may have an index beside them that fits the copy.
+struct PartitionImage {
+  struct Segment {
+    std::string path;
+    uint64_t bytes = 0;
+  };
+  model::Offset start;
+  model::Offset end;
+  std::vector<Segment> segments;  // at least one
+};
+
 /// One partition: a directory of segments, the last of which is appended to.
 ///
 /// The offsets, in order: start <= visible end <= log end. Readers see up to the visible end. That is the flushed end in SyncMode
@@ -53,7 +66,8 @@ struct Ticket {
 /// the flushed end).
 ///
 /// Threading: safe from any thread; appends of one partition go one after the other.
-/// Errors: kIo and kResourceExhausted name the file; kNotFound once the topic is dropped; kCancelled once the log is closed.
+/// Errors: kIo, kDiskFull and kResourceExhausted name the file; kNotFound once the topic is dropped; kCancelled once the log is
+/// closed.
 class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
  public:
   struct Place {
@@ -75,7 +89,7 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
 
   /// Appends the records as one batch, whole or not at all, and waits as the topic's sync mode says.
   /// `writer` is the query that writes; kPermissionDenied when the topic belongs to another.
-  /// Errors: kInvalidArgument (no records, or more than batch_bytes_max), kResourceExhausted (disk full: nothing is written).
+  /// Errors: kInvalidArgument (no records, or more than batch_bytes_max), kDiskFull (nothing is written).
   Result<Appended> append(std::span<const model::Record> records, std::string_view writer = {});
   /// The same without waiting. The order of tickets is the order of offsets.
   Result<Ticket> append_async(std::span<const model::Record> records, std::string_view writer = {});
@@ -114,6 +128,11 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   /// `waiter` gets a signal when the visible end moves, and when the partition is closed.
   void attach(Waiter& waiter);
   void detach(Waiter& waiter);
+
+  /// The files up to the end of what is written. Of a topic with an owner it goes up to `committed_end`, as put_visible_end
+  /// stored it: later output may still be cut. Segments stay where they are while a Log::Hold lives. Errors: kDataLoss (the log
+  /// ends before `committed_end`).
+  Result<PartitionImage> image(std::optional<model::Offset> committed_end);
 
   /// Syncs what is written.
   Status flush();
@@ -176,6 +195,7 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   Result<ReadPlan> plan_read(model::Offset from);
   Result<OpenSegment> open_sealed(const SegmentSummary& segment);
   Result<model::Offset> find_time(env::File& file, const SegmentIndex& index, int64_t timestamp_ms);
+  Error gone(model::Offset from, model::Offset start) const;
   Error damaged(const std::string& path, uint64_t position, const Error& why) const;
 
   std::string segment_path(model::Offset base, std::string_view suffix) const;
@@ -205,7 +225,7 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
 
   // What waiting appenders look at: woken all at once, they must not queue up at the mutex. `progress_` changes with each sync
   // and each refusal.
-  std::atomic<uint32_t> progress_{0};
+  env::EventCount progress_;
   std::atomic<int64_t> flushed_seen_{0};
   std::atomic<bool> refused_{false};
 

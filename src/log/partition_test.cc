@@ -141,7 +141,7 @@ TEST(Partition, AFullDiskRefusesThatAppendOnly) {
     bed.files.fail_call(Call::kWrite, 1, failure);
     auto refused = p.append(texts({"a long record that is cut in the middle"}));
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, failure == Failure::kNoSpace ? Errc::kResourceExhausted : Errc::kIo);
+    EXPECT_EQ(refused.error().code, failure == Failure::kNoSpace ? Errc::kDiskFull : Errc::kIo);
     EXPECT_EQ(p.append(texts({"b"}))->first_offset, Offset(1));
     bed.open();
     EXPECT_EQ(bed.texts(), (std::vector<std::string>{"a", "b"}));

@@ -91,6 +91,13 @@ Error PartitionLog::damaged(const std::string& path, uint64_t position, const Er
           "run `millrace verify`, and restore the file from a backup"};
 }
 
+Error PartitionLog::gone(model::Offset from, model::Offset start) const {
+  return {Errc::kOutOfRange,
+          fmt::format("{} starts at offset {}: the {} records from offset {} on were deleted, by retention or by hand", where(),
+                      start.value, start - from, from.value),
+          "go on from what is kept"};
+}
+
 Result<PartitionLog::OpenSegment> PartitionLog::open_sealed(const SegmentSummary& segment) {
   MutexLock lock(sealed_mutex_);
   // A cut and new appends can leave another segment with the same base.
@@ -119,7 +126,8 @@ Result<PartitionLog::ReadPlan> PartitionLog::plan_read(model::Offset from) {
     if (reads_refused_) return fail(*refusal_);
     model::Offset start = sealed_.empty() ? index_.summary().base : sealed_.front().base;
     plan.visible_end = visible_end();
-    if (from < start || from > plan.visible_end) {
+    if (from < start) return fail(gone(from, start));
+    if (from > plan.visible_end) {
       return fail(Errc::kOutOfRange, fmt::format("{} has offsets {} to {} (exclusive), not {}", where(), start.value,
                                                  plan.visible_end.value, from.value));
     }
@@ -137,8 +145,7 @@ Result<PartitionLog::ReadPlan> PartitionLog::plan_read(model::Offset from) {
   if (!opened) {
     // Retention may have taken it since.
     model::Offset start = start_offset();
-    if (from < start)
-      return fail(Errc::kOutOfRange, fmt::format("{} starts at offset {}, not {}", where(), start.value, from.value));
+    if (from < start) return fail(gone(from, start));
     return fail(std::move(opened.error()));
   }
   plan.file = opened->file;

@@ -150,7 +150,10 @@ Status PartitionLog::load_last(model::Offset base) {
                                 found.next.value, scan.bad->message));
   }
   if (!options_.read_only) {
-    if (scan.bad) TRY_DO(file_->truncate(found.bytes));
+    if (scan.bad) {
+      TRY_DO(file_->truncate(found.bytes));
+      TRY_DO(env::fault("log.after_cut"));
+    }
     // What only the page cache holds would otherwise be shown as durable.
     if (!clean) TRY_DO(file_->sync());
     if (state_->flushed() != found.next) {
@@ -205,6 +208,7 @@ Status PartitionLog::cut_locked(model::Offset offset) {
   TRY_DO(remove_index(base));
   TRY_DO(env_.files.sync_directory(place_.dir));
   TRY_DO(file_->truncate(position));
+  TRY_DO(env::fault("log.after_cut"));
   TRY_DO(file_->sync());
   TRY(SegmentScan scan, scan_segment(*file_, SegmentIndex(base, options_.index_interval_bytes), to_millis(env_.clock.now())));
   index_ = std::move(scan.index);

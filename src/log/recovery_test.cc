@@ -172,7 +172,7 @@ TEST(Recovery, AFailedRollRefusesThatAppendOnly) {
   PartitionLog& p = bed.open();
   append(p, 0, 2);
   ASSERT_TRUE(env::set_faults("log.roll=enospc,after=0"));
-  EXPECT_EQ(p.append(std::vector{text_record(std::string(150, 'x'))}).error().code, Errc::kResourceExhausted);
+  EXPECT_EQ(p.append(std::vector{text_record(std::string(150, 'x'))}).error().code, Errc::kDiskFull);
   ASSERT_TRUE(env::set_faults(""));
   append(p, 2, 10);
   bed.open();

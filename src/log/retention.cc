@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "env/fault.h"
 #include "log/partition.h"
 
 namespace millrace::log {
@@ -30,6 +31,7 @@ Result<uint64_t> PartitionLog::enforce_retention(int64_t now_ms, std::optional<m
     bool too_old = oldest_kept_ms && newest_ms(first) < *oldest_kept_ms;
     bool too_much = settings_.retention_bytes && bytes - first.bytes >= *settings_.retention_bytes;
     if ((!too_old && !too_much) || first.next > keep_from) break;
+    TRY_DO(env::fault("log.retention"));
     TRY_DO(delete_first_segment());
     bytes -= first.bytes;
     freed += first.bytes;

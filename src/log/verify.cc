@@ -97,6 +97,9 @@ class PartitionVerifier {
       return Error{Errc::kCorruption,
                    fmt::format("the batch has offset {} where {} belongs", batch.header.base_offset.value, next_->value)};
     }
+    // Beside the first offset the only field that no checksum covers and no length depends on.
+    if (batch.header.leader_epoch != 0)
+      return Error{Errc::kCorruption, fmt::format("the batch has leader epoch {} instead of 0", batch.header.leader_epoch)};
     if (auto crc = kafka_record::check_crc(batch.header, batch.bytes); !crc) return std::move(crc.error());
     std::vector<model::RecordView> records;
     std::vector<std::shared_ptr<const void>> owners;

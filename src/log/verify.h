@@ -4,17 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "base/damage.h"
 #include "base/result.h"
 #include "env/file.h"
 #include "log/catalog.h"
 
 namespace millrace::log {
-
-struct Damage {
-  std::string file;
-  uint64_t position = 0;
-  std::string what;
-};
 
 struct VerifyReport {
   std::vector<Damage> damage;

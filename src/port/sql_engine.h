@@ -29,8 +29,11 @@ class CompiledQuery {
   virtual ~CompiledQuery() = default;
   virtual std::shared_ptr<const model::Schema> output() const = 0;
   /// The rows [first, first + count) of `input` (its schema is the QueryInput's) through the statement. An error in an expression
-  /// fails the whole run: the caller narrows it down. The result may point into `input`.
-  virtual Result<std::vector<model::ColumnBatch>> run(const model::ColumnBatch& input, size_t first, size_t count) = 0;
+  /// fails the whole run: the caller narrows it down. The result may point into `input`. Errors: kInvalidArgument in an
+  /// expression, kResourceExhausted for memory or too large a result, kDeadlineExceeded after `time_max`, kUnavailable when other
+  /// queries hold the memory.
+  virtual Result<std::vector<model::ColumnBatch>> run(const model::ColumnBatch& input, size_t first, size_t count,
+                                                      Duration time_max = Duration::max()) = 0;
   /// Ends the run in progress, and every later one, with kCancelled. Threading: any thread, as long as the query lives: whoever
   /// destroys it first makes sure that nobody is in here.
   virtual void interrupt() {}

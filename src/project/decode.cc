@@ -296,11 +296,8 @@ Table Decoder::table(const Node::Entry& entry) {
   if (std::optional<std::string> path = text(node, "seed"); path.has_value()) {
     out.seed = beside(file_, *path);
     out.seed_location = value_at(node, "seed", entry.key_at);
-    Result<bool> exists = files_.exists(*out.seed);
-    if (!exists || !*exists) {
-      faults_.add(out.seed_location, "unreadable-file", fmt::format("{} does not exist", *out.seed),
-                  "the path is relative to the pipeline file");
-    }
+    if (auto opened = files_.open(*out.seed, env::OpenMode::kRead); !opened)
+      faults_.add(out.seed_location, "unreadable-file", opened.error().message, "the path is relative to the pipeline file");
   }
   return out;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/printable.h"
 
 namespace millrace::project {
 namespace {
@@ -128,9 +129,9 @@ std::vector<Fault> FaultList::take() && {
 }
 
 std::string to_string(const Fault& fault) {
-  std::string out =
-      fmt::format("{}: {}: {} [{}]", to_string(fault.at()), severity_name(fault.severity), fault.message, fault.code);
-  if (!fault.hint.empty()) out += "\n  hint: " + fault.hint;
+  std::string out = fmt::format("{}: {}: {} [{}]", printable(to_string(fault.at())), severity_name(fault.severity),
+                                printable(fault.message), fault.code);
+  if (!fault.hint.empty()) out += "\n  hint: " + printable(fault.hint);
   return out;
 }
 

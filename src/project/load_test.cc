@@ -140,7 +140,7 @@ const Case kCases[] = {
     {"quotes are missing", "name: x\ndags:\n  d: { schedule: @daily }\n", "3:18 bad-yaml"},
     {"open bracket", "name: [x\n", "2:1 bad-yaml"},
     {"control character", "name: x\x04\ntopics: oh\n", "1:8 bad-encoding"},
-    {"not UTF-8", "name: \xff\n", "0:0 bad-encoding"},
+    {"not UTF-8", "name: é\nx: é\xff\n", "2:6 bad-encoding"},
     {"a list as key", "name: x\n? [a]\n: b\n", "2:3 wrong-type"},
 };
 

@@ -27,7 +27,7 @@ class MemoryFiles : public env::FileSystem {
   Status rename(const std::string& from, const std::string&) override { return refused(from); }
   Status sync_directory(const std::string& path) override { return refused(path); }
   Result<bool> exists(const std::string& path) override { return files_.contains(path); }
-  Result<uint64_t> free_bytes(const std::string&) override { return uint64_t{0}; }
+  Result<env::DiskSpace> space(const std::string&) override { return env::DiskSpace{}; }
 
  private:
   class Content : public env::File {

@@ -258,10 +258,22 @@ void add_yaml_fault(const std::string& file, std::string_view text, const YAML::
   }
 }
 
+/// Where the first byte stands that is not UTF-8.
+size_t first_bad_byte(std::string_view text) {
+  size_t good = 0;
+  while (good < text.size()) {
+    size_t character = 1;
+    while (character <= 4 && !is_utf8(text.substr(good, character))) ++character;
+    if (character > 4) break;
+    good += character;
+  }
+  return good;
+}
+
 /// yaml-cpp takes some control characters for the end of the file.
 bool check_encoding(const std::string& file, std::string_view text, FaultList& faults) {
   if (!is_utf8(text)) {
-    faults.add({file, 0, 0}, "bad-encoding", "the file is not UTF-8", "save it as UTF-8");
+    faults.add(place_of(file, text, first_bad_byte(text)), "bad-encoding", "the file is not UTF-8", "save it as UTF-8");
     return false;
   }
   for (size_t i = 0; i < text.size(); ++i) {

@@ -137,39 +137,39 @@ Status BatchQuery::prepare() {
   TRY(Connection connection, Connection::open(instance));
   int64_t id = instance->scans().add(*source_);
   auto prepared = std::unique_ptr<Prepared>(new Prepared{std::move(connection), id, std::nullopt});
-  TRY_DO(prepared->connection.run("CREATE TEMP VIEW " + model::quote_identifier(input_name_) + " AS FROM " + kScanFunction + "(" +
-                                  std::to_string(id) + ")"));
-  TRY(Statement statement, prepared->connection.prepare(StatementText(sql_)));
-  TRY_DO(check_statement_type(statement));
-  TRY(model::Schema columns, statement.columns());
-  prepared->statement.emplace(std::move(statement));
-  output_ = std::make_shared<const model::Schema>(std::move(columns));
+  Guarded guarded(*instances_, prepared->connection, instances_->options().run_time_max);
+  TRY_DO(guarded.run([&] { return prepare_in(*prepared); }));
   prepared_ = std::move(prepared);
   return {};
 }
 
-Result<std::vector<model::ColumnBatch>> BatchQuery::run(const model::ColumnBatch& input, size_t first, size_t count) {
+Status BatchQuery::prepare_in(Prepared& prepared) {
+  TRY_DO(prepared.connection.run("CREATE TEMP VIEW " + model::quote_identifier(input_name_) + " AS FROM " + kScanFunction + "(" +
+                                 std::to_string(prepared.scan_id) + ")"));
+  TRY(Statement statement, prepared.connection.prepare(StatementText(sql_)));
+  TRY_DO(check_statement_type(statement));
+  TRY(model::Schema columns, statement.columns());
+  prepared.statement.emplace(std::move(statement));
+  output_ = std::make_shared<const model::Schema>(std::move(columns));
+  return {};
+}
+
+Result<std::vector<model::ColumnBatch>> BatchQuery::run(const model::ColumnBatch& input, size_t first, size_t count,
+                                                        Duration time_max) {
   CHECK(first + count <= input.rows, "the rows to run are in the batch");
   CHECK(input.columns.size() + 1 == source_->columns().fields.size(), "the batch has the input's columns");
   if (prepared_ == nullptr || prepared_->connection.instance()->broken()) TRY_DO(prepare());
   if (interrupted()) return fail(Errc::kCancelled, "the query was stopped");
   source_->set(&input, first, count);
   std::vector<model::ColumnBatch> out;
-  Status done;
-  bool late = false;
-  {
-    Watchdog watchdog(prepared_->connection.get(), instances_->options().run_time_max);
-    watch_with(&watchdog);
-    done = collect(out, input.owner);
-    watch_with(nullptr);
-    late = watchdog.fired();
-  }
+  Guarded guarded(*instances_, prepared_->connection, std::min(time_max, instances_->options().run_time_max));
+  watch_with(&guarded.watchdog());
+  Status done = guarded.run([&] { return collect(out, input.owner); });
+  watch_with(nullptr);
   source_->set(nullptr, 0, 0);
   if (done) return out;
-  if (!late || done.error().code != Errc::kCancelled) return fail(std::move(done.error()));
-  if (interrupted()) return fail(Errc::kCancelled, "the query was stopped");
-  return fail(Errc::kResourceExhausted, fmt::format("the query takes longer than {} for these records",
-                                                    format_duration(instances_->options().run_time_max)));
+  if (done.error().code == Errc::kCancelled || interrupted()) return fail(Errc::kCancelled, "the query was stopped");
+  return fail(std::move(done.error()));
 }
 
 Status BatchQuery::collect(std::vector<model::ColumnBatch>& out, const std::shared_ptr<const void>& owner) {

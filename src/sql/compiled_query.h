@@ -7,8 +7,8 @@
 
 #include "base/mutex.h"
 #include "port/sql_engine.h"
+#include "sql/guarded.h"
 #include "sql/instance.h"
-#include "sql/watchdog.h"
 
 namespace millrace::sql {
 
@@ -21,7 +21,8 @@ class BatchQuery : public port::CompiledQuery {
 
   std::shared_ptr<const model::Schema> output() const override { return output_; }
   void interrupt() override EXCLUDES(mutex_);
-  Result<std::vector<model::ColumnBatch>> run(const model::ColumnBatch& input, size_t first, size_t count) override;
+  Result<std::vector<model::ColumnBatch>> run(const model::ColumnBatch& input, size_t first, size_t count,
+                                              Duration time_max) override;
 
  private:
   class Source;
@@ -35,6 +36,7 @@ class BatchQuery : public port::CompiledQuery {
 
   BatchQuery(std::shared_ptr<Instances> instances, std::string sql, port::QueryInput input);
   Status prepare();
+  Status prepare_in(Prepared& prepared);
   Status collect(std::vector<model::ColumnBatch>& out, const std::shared_ptr<const void>& owner);
   bool interrupted() EXCLUDES(mutex_);
   void watch_with(Watchdog* watchdog) EXCLUDES(mutex_);

@@ -6,6 +6,7 @@
 
 #include "format/json_doc.h"
 #include "sql/compiled_query.h"
+#include "sql/guarded.h"
 #include "sql/instance.h"
 #include "sql/lexer.h"
 #include "sql/shell.h"
@@ -35,12 +36,15 @@ Status DuckEngine::read_function_names() {
   return {};
 }
 
-Result<std::unique_ptr<port::CompiledQuery>> DuckEngine::compile(const std::string& sql, const port::QueryInput& input) {
-  TRY_DO(check_text(sql));
+Status DuckEngine::on_connection(const std::function<Status(Connection&)>& work) {
   TRY(auto instance, instances_->current());
   TRY(Connection connection, Connection::open(instance));
+  return Guarded(*instances_, connection, instances_->options().run_time_max).run([&] { return work(connection); });
+}
+
+Result<std::unique_ptr<port::CompiledQuery>> DuckEngine::compile(const std::string& sql, const port::QueryInput& input) {
   // DuckDB evaluates constants while it prepares, so the rules come first. Its own words for what does not parse are better.
-  if (auto tree = tree_of(connection, sql); !tree) {
+  if (auto tree = syntax_tree(sql); !tree) {
     if (tree.error().message == kOnlyReads)
       return fail(Errc::kPermissionDenied, "a query is a SELECT; this is another statement");
     if (tree.error().message.find("syntax error") == std::string::npos) return fail(std::move(tree.error()));
@@ -60,30 +64,38 @@ Result<model::Schema> DuckEngine::parse_columns(const std::string& columns) {
                   fmt::format("{}'{}' has no place in a list of columns", line_and_column(columns, token.begin), token.text));
     }
   }
-  TRY(auto instance, instances_->current());
-  TRY(Connection connection, Connection::open(instance));
   // The list starts on a line of its own, so that places in messages need only be moved up by one.
   std::string head = "CREATE TEMP TABLE columns (\n";
   size_t size = columns.size();
   auto map = [skip = head.size(), size](size_t position) { return position < skip ? 0 : std::min(position - skip, size); };
-  TRY(Statement create, connection.prepare(StatementText(head + columns + "\n)", columns, map)));
-  if (create.type() != DUCKDB_STATEMENT_TYPE_CREATE) return fail(Errc::kInvalidArgument, "this is not a list of columns");
-  TRY_DO(create.execute());
-  TRY(Statement select, connection.prepare(StatementText("FROM temp.columns")));
-  return select.columns();
+  model::Schema schema;
+  TRY_DO(on_connection([&](Connection& connection) -> Status {
+    TRY(Statement create, connection.prepare(StatementText(head + columns + "\n)", columns, map)));
+    if (create.type() != DUCKDB_STATEMENT_TYPE_CREATE) return fail(Errc::kInvalidArgument, "this is not a list of columns");
+    TRY_DO(create.execute());
+    TRY(Statement select, connection.prepare(StatementText("FROM temp.columns")));
+    TRY(schema, select.columns());
+    return {};
+  }));
+  return schema;
 }
 
 Result<std::string> DuckEngine::syntax_tree(const std::string& sql) {
   TRY_DO(check_text(sql));
-  TRY(auto instance, instances_->current());
-  TRY(Connection connection, Connection::open(instance));
-  return tree_of(connection, sql);
+  std::string tree;
+  TRY_DO(on_connection([&](Connection& connection) -> Status {
+    TRY(tree, tree_of(connection, sql));
+    return {};
+  }));
+  return tree;
 }
 
 Result<std::string> DuckEngine::statement_from_tree(const std::string& tree) {
-  TRY(auto instance, instances_->current());
-  TRY(Connection connection, Connection::open(instance));
-  TRY(auto text, connection.texts("SELECT json_deserialize_sql($1::JSON)", &tree));
+  std::vector<std::string> text;
+  TRY_DO(on_connection([&](Connection& connection) -> Status {
+    TRY(text, connection.texts("SELECT json_deserialize_sql($1::JSON)", &tree));
+    return {};
+  }));
   if (text.size() != 1) return fail(Errc::kInternal, "DuckDB gives no text for a tree");
   return std::move(text[0]);
 }
@@ -91,8 +103,7 @@ Result<std::string> DuckEngine::statement_from_tree(const std::string& tree) {
 Status DuckEngine::execute(const std::string& sql, port::Catalog& catalog, const port::StatementLimits& limits,
                            const std::function<Status(const model::ColumnBatch&)>& on_batch) {
   TRY_DO(check_text(sql));
-  TRY(auto instance, instances_->current());
-  return run_shell_statement(std::move(instance), sql, catalog, limits, on_batch);
+  return run_shell_statement(*instances_, sql, catalog, limits, on_batch);
 }
 
 }  // namespace millrace::sql

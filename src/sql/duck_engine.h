@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -13,9 +14,8 @@
 namespace millrace::sql {
 
 struct EngineOptions {
-  /// DuckDB's memory for all statements of the engine together; it never spills to disk.
+  /// The memory of all statements of the engine together, however it is allocated (memory_guard.h); nothing spills to disk.
   uint64_t memory_bytes_max = 512 << 20;
-  int threads = 1;
   /// Limits on one run of a compiled query: its rows, the bytes of their values, its time.
   size_t run_rows_max = 4'000'000;
   size_t run_bytes_max = 512 << 20;
@@ -27,6 +27,7 @@ inline constexpr size_t kStatementBytesMax = 1 << 20;
 inline constexpr int kStatementNestingMax = 200;
 
 class Instances;
+class Connection;
 
 /// SQL on an in-memory DuckDB that sees no files, no network, no extensions and no settings: only the rows it is handed.
 ///
@@ -34,8 +35,8 @@ class Instances;
 /// **Lifetime**: compiled queries may outlive the engine.
 /// **Errors**: kInvalidArgument for SQL that is wrong or fails on the rows (message of DuckDB on one line, "LINE n:c: " first
 /// where the place is known), kNotFound for an unknown relation, kPermissionDenied for statements that do not only read,
-/// kDeadlineExceeded, kResourceExhausted for memory and the limits above, kInternal after a fault inside of DuckDB: the next call
-/// gets a new instance.
+/// kDeadlineExceeded, kResourceExhausted for memory and the limits above, kUnavailable when other statements hold the memory,
+/// kInternal after a fault inside of DuckDB: the next call gets a new instance.
 class DuckEngine : public port::SqlEngine {
  public:
   static Result<std::unique_ptr<DuckEngine>> open(const EngineOptions& options);
@@ -61,6 +62,8 @@ class DuckEngine : public port::SqlEngine {
  private:
   explicit DuckEngine(std::shared_ptr<Instances> instances) : instances_(std::move(instances)) {}
   Status read_function_names();
+  /// Runs `work` on a connection of its own, within the limits.
+  Status on_connection(const std::function<Status(Connection&)>& work);
 
   std::set<std::string> volatile_functions_;
   std::set<std::string> aggregate_functions_;

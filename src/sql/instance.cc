@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "sql/functions.h"
+#include "sql/memory_guard.h"
 #include "sql/types.h"
 #include "sql/vectors.h"
 
@@ -34,8 +35,10 @@ Result<std::shared_ptr<Instance>> Instance::open(const EngineOptions& options) {
   duckdb_config config = nullptr;
   if (duckdb_create_config(&config) != DuckDBSuccess) return fail(Errc::kInternal, "no configuration of DuckDB");
   const std::pair<const char*, std::string> settings[] = {
-      {"threads", std::to_string(options.threads)},
-      {"memory_limit", fmt::format("{}B", options.memory_bytes_max)},
+      // The thread that runs a statement does all of its work: the memory is counted by it.
+      {"threads", "1"},
+      // DuckDB adds up its buffers alone, so where all memory is counted its own limit is only the second line.
+      {"memory_limit", fmt::format("{}B", options.memory_bytes_max * (kMemoryIsCounted ? 2 : 1))},
       {"temp_directory", ""},
       {"enable_external_access", "false"},
       {"autoinstall_known_extensions", "false"},

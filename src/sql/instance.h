@@ -12,7 +12,9 @@
 #include "base/result.h"
 #include "sql/duck_engine.h"
 #include "sql/error.h"
+#include "sql/memory_guard.h"
 #include "sql/scan.h"
+#include "sql/watchdog.h"
 
 namespace millrace::sql {
 
@@ -39,12 +41,16 @@ class Instance {
 /// Hands out the instance in use, and a new one after a fault inside of DuckDB. Threading: any.
 class Instances {
  public:
-  explicit Instances(const EngineOptions& options) : options_(options) {}
+  explicit Instances(const EngineOptions& options) : options_(options), memory_(options.memory_bytes_max) {}
   Result<std::shared_ptr<Instance>> current() EXCLUDES(mutex_);
   const EngineOptions& options() const { return options_; }
+  MemoryBudget& memory() { return memory_; }
+  WatchThread& watch_thread() { return watch_thread_; }
 
  private:
   const EngineOptions options_;
+  MemoryBudget memory_;
+  WatchThread watch_thread_;
   Mutex mutex_;
   std::shared_ptr<Instance> instance_ GUARDED_BY(mutex_);
 };

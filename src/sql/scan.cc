@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "sql/memory_guard.h"
 #include "sql/types.h"
 #include "sql/vectors.h"
 
@@ -17,6 +18,7 @@ struct Execution {
 
 template <class T>
 void destroy(void* p) {
+  MemoryPause ours;
   delete static_cast<T*>(p);
 }
 
@@ -52,6 +54,7 @@ void init(duckdb_init_info info) {
     if (column < all) wanted.push_back(column);
   }
   execution->columns = wanted.size();
+  MemoryPause ours;
   auto cursor = source->open(wanted);
   if (!cursor) {
     duckdb_init_set_error(info, words_of(cursor.error()).c_str());
@@ -65,7 +68,10 @@ void init(duckdb_init_info info) {
 
 void read(duckdb_function_info info, duckdb_data_chunk out) {
   auto* execution = static_cast<Execution*>(duckdb_function_get_init_data(info));
-  auto slice = execution->cursor->next();
+  auto slice = [&] {
+    MemoryPause ours;
+    return execution->cursor->next();
+  }();
   if (!slice) {
     duckdb_function_set_error(info, words_of(slice.error()).c_str());
     execution->source->failed(std::move(slice.error()));

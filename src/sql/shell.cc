@@ -10,6 +10,8 @@
 #include "format/json_doc.h"
 #include "sql/call_rules.h"
 #include "sql/error.h"
+#include "sql/expansion_rules.h"
+#include "sql/guarded.h"
 #include "sql/lexer.h"
 #include "sql/relation_source.h"
 #include "sql/shell_rules.h"
@@ -17,7 +19,6 @@
 #include "sql/statement_shape.h"
 #include "sql/types.h"
 #include "sql/vectors.h"
-#include "sql/watchdog.h"
 
 namespace millrace::sql {
 namespace {
@@ -44,13 +45,11 @@ void make_names_unique(model::Schema& columns) {
 /// A statement on its way to DuckDB.
 class Shell {
  public:
-  Shell(Connection connection, const std::string& sql, port::Catalog& catalog)
-      : connection_(std::move(connection)), sql_(sql), snapshot_(catalog.snapshot()) {}
+  Shell(Connection& connection, const std::string& sql, port::Catalog& catalog)
+      : connection_(connection), sql_(sql), snapshot_(catalog.snapshot()) {}
   ~Shell() {
     for (int64_t id : scan_ids_) connection_.instance()->scans().remove(id);
   }
-
-  duckdb_connection connection() const { return connection_.get(); }
 
   Status run(const std::function<Status(const model::ColumnBatch&)>& on_batch) {
     TRY_DO(check_kind());
@@ -68,11 +67,13 @@ class Shell {
       TRY(duckdb_data_chunk chunk, rows.next());
       if (chunk == nullptr) break;
       any = true;
-      TRY_DO(on_batch(view_chunk(chunk, schema, nullptr)));
+      model::ColumnBatch batch = view_chunk(chunk, schema, nullptr);
+      MemoryPause ours;
+      TRY_DO(on_batch(batch));
     }
     // A result without rows still has columns.
-    if (!any) return on_batch(empty_batch(schema));
-    return {};
+    MemoryPause ours;
+    return any ? Status() : on_batch(empty_batch(schema));
   }
 
   /// The error of a relation, which DuckDB has only the words of.
@@ -265,7 +266,7 @@ class Shell {
     return "SELECT " + select + " FROM (" + executed + "\n) AS statement(" + names + ")";
   }
 
-  Connection connection_;
+  Connection& connection_;
   const std::string& sql_;
   std::unique_ptr<port::CatalogSnapshot> snapshot_;
   std::vector<Token> tokens_;
@@ -289,6 +290,7 @@ Result<std::string> tree_of(Connection& connection, const std::string& sql) {
       return fail(Errc::kInvalidArgument, "a number in the statement is too large for DOUBLE, which ends at about 1.8e308");
     TRY(Json tree, format::parse_json(texts[0], {.depth_max = format::kJsonDocDepthMax, .bytes_max = 64 << 20}));
     TRY_DO(check_calls(tree, sql));
+    TRY_DO(check_expansion(tree));
     return std::move(texts[0]);
   }
   TRY(Json error, format::parse_json(texts[0]));
@@ -299,23 +301,17 @@ Result<std::string> tree_of(Connection& connection, const std::string& sql) {
   return fail(Errc::kInvalidArgument, place + in_our_words(error.string_or("error_message", "the statement does not parse")));
 }
 
-Status run_shell_statement(std::shared_ptr<Instance> instance, const std::string& sql, port::Catalog& catalog,
+Status run_shell_statement(Instances& instances, const std::string& sql, port::Catalog& catalog,
                            const port::StatementLimits& limits,
                            const std::function<Status(const model::ColumnBatch&)>& on_batch) {
+  TRY(auto instance, instances.current());
   TRY(Connection connection, Connection::open(std::move(instance)));
-  Shell shell(std::move(connection), sql, catalog);
-  Status done;
-  bool late = false;
-  {
-    Watchdog watchdog(shell.connection(), limits.time_max);
-    done = shell.run(on_batch);
-    late = watchdog.fired();
-  }
-  if (done) return done;
-  if (late && done.error().code == Errc::kCancelled) {
-    return fail(Errc::kDeadlineExceeded, fmt::format("the statement took longer than {}", format_duration(limits.time_max)),
-                "narrow it down with WHERE on the key, or raise its time limit");
-  }
+  Guarded guarded(instances, connection, limits.time_max);
+  Shell shell(connection, sql, catalog);
+  Status done = guarded.run([&] { return shell.run(on_batch); });
+  if (done || done.error().code == Errc::kDeadlineExceeded) return done;
+  // Whoever sent the statement shall not take it for a server that does not answer.
+  if (done.error().code == Errc::kUnavailable) done.error().code = Errc::kResourceExhausted;
   if (auto error = shell.scan_error()) return fail(std::move(*error));
   return done;
 }

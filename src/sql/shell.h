@@ -12,7 +12,7 @@ namespace millrace::sql {
 Result<std::string> tree_of(Connection& connection, const std::string& sql);
 
 /// See DuckEngine::execute; the text has been checked.
-Status run_shell_statement(std::shared_ptr<Instance> instance, const std::string& sql, port::Catalog& catalog,
+Status run_shell_statement(Instances& instances, const std::string& sql, port::Catalog& catalog,
                            const port::StatementLimits& limits, const std::function<Status(const model::ColumnBatch&)>& on_batch);
 
 }  // namespace millrace::sql

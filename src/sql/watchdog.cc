@@ -1,15 +1,15 @@
 #include "sql/watchdog.h"
 
+#include <algorithm>
+
 namespace millrace::sql {
 
 namespace {
-constexpr Duration kAgain = std::chrono::milliseconds(5);
-}
+constexpr std::chrono::milliseconds kAgain{5};
+constexpr std::chrono::hours kIdle{1};
+}  // namespace
 
-Watchdog::Watchdog(duckdb_connection connection, Duration time)
-    : connection_(connection), thread_([this, time] { watch(time); }) {}
-
-Watchdog::~Watchdog() {
+WatchThread::~WatchThread() {
   {
     MutexLock lock(mutex_);
     stopped_ = true;
@@ -18,32 +18,50 @@ Watchdog::~Watchdog() {
   thread_.join();
 }
 
-bool Watchdog::fired() {
+WatchThread::Time WatchThread::interrupt_due(Time now) {
+  Time next = now + kIdle;
+  for (Watchdog* one : watched_) {
+    if (one->due_ <= now) {
+      one->late_ |= !one->fired_;
+      duckdb_interrupt(one->connection_);
+      one->due_ = now + kAgain;
+    }
+    next = std::min(next, one->due_);
+  }
+  return next;
+}
+
+void WatchThread::watch() {
   MutexLock lock(mutex_);
-  return fired_;
+  while (!stopped_) {
+    Time now = std::chrono::steady_clock::now();
+    wake_at_ = interrupt_due(now);
+    changed_.wait_for(mutex_, std::chrono::ceil<std::chrono::microseconds>(wake_at_ - now));
+  }
+}
+
+Watchdog::Watchdog(WatchThread& thread, duckdb_connection connection, Duration time)
+    : thread_(thread), connection_(connection), due_(std::chrono::steady_clock::now() + time) {
+  MutexLock lock(thread_.mutex_);
+  thread_.watched_.push_back(this);
+  if (due_ < thread_.wake_at_) thread_.changed_.notify_one();
+}
+
+Watchdog::~Watchdog() {
+  MutexLock lock(thread_.mutex_);
+  std::erase(thread_.watched_, this);
+}
+
+bool Watchdog::late() {
+  MutexLock lock(thread_.mutex_);
+  return late_;
 }
 
 void Watchdog::fire() {
-  {
-    MutexLock lock(mutex_);
-    over_ = true;
-  }
-  changed_.notify_all();
-}
-
-void Watchdog::watch(Duration time) {
-  MutexLock lock(mutex_);
-  auto end = std::chrono::steady_clock::now() + time;
-  while (!stopped_) {
-    auto left = std::chrono::duration_cast<Duration>(end - std::chrono::steady_clock::now());
-    if (!over_ && !fired_ && left > Duration::zero()) {
-      changed_.wait_for(mutex_, left);
-      continue;
-    }
-    fired_ = true;
-    duckdb_interrupt(connection_);
-    changed_.wait_for(mutex_, kAgain);
-  }
+  MutexLock lock(thread_.mutex_);
+  fired_ = true;
+  due_ = WatchThread::Time();
+  thread_.changed_.notify_one();
 }
 
 }  // namespace millrace::sql

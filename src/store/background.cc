@@ -1,6 +1,7 @@
 #include "store/background.h"
 
 #include "base/log.h"
+#include "env/fault.h"
 
 namespace millrace::store {
 
@@ -14,6 +15,17 @@ void Background::wait_while(const std::function<bool()>& condition) {
 void Background::wake() {
   MutexLock lock(mutex_);
   changed_.notify_all();
+}
+
+// Nothing here can fail, so of the points' actions only those count that end or delay the process.
+void Background::OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) {
+  (void)env::fault("store.after_flush");
+  wake();
+}
+
+void Background::OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo&) {
+  (void)env::fault("store.after_compaction");
+  wake();
 }
 
 void Background::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) {

@@ -17,8 +17,8 @@ class Background : public rocksdb::EventListener {
   /// Blocks as long as `condition` holds; it is asked again after every flush and compaction.
   void wait_while(const std::function<bool()>& condition) EXCLUDES(mutex_);
 
-  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) override { wake(); }
-  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override { wake(); }
+  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) override;
+  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override;
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override;
   void OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo& info) override;
 

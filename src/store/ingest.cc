@@ -125,8 +125,13 @@ Status Ingestion::write_file(Space space, std::vector<Change>& changes, const st
     if (status.ok()) status = writer.Put(slice(entries[i].key), slice(entries[i].value));
   }
   write_points_below(nullptr);
-  if (status.ok()) status = writer.Finish();
+  rocksdb::ExternalSstFileInfo written;
+  if (status.ok()) status = writer.Finish(&written);
   if (!status.ok()) return fail(to_error(fmt::format("writing {}", path), status));
+  // Known here, so that the file is not read again for it.
+  files_.back().files_checksums = {written.file_checksum};
+  files_.back().files_checksum_func_names = {written.file_checksum_func_name};
+  files_.back().options.verify_file_checksum = false;
   return {};
 }
 

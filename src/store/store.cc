@@ -4,18 +4,20 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/utilities/checkpoint.h>
 
 #include <atomic>
-#include <charconv>
 
 #include "base/log.h"
 #include "env/fault.h"
 #include "env/file.h"
 #include "store/background.h"
 #include "store/batch.h"
+#include "store/fault_files.h"
 #include "store/ingest.h"
 #include "store/rocks.h"
 #include "store/tuning.h"
+#include "store/verify.h"
 
 namespace millrace::store {
 namespace {
@@ -74,11 +76,13 @@ class RocksStore : public Store {
     return std::make_unique<RocksCursor>(*db_, family(space), from, to, snapshot);
   }
   Status sync() override;
+  Status checkpoint(const std::string& path) override;
   Status settle() override;
-  Status verify() override;
+  Status close() override;
   uint64_t bytes_on_disk() override;
 
  private:
+  Status end();
   rocksdb::ColumnFamilyHandle* family(Space space) const { return families_[static_cast<size_t>(space)]; }
   std::string ingest_folder() const { return options_.path + "/ingest-tmp"; }
   /// A number of RocksDB's, summed over the key spaces.
@@ -96,38 +100,36 @@ class RocksStore : public Store {
   std::atomic<uint64_t> next_ingestion_ = 0;
 };
 
-RocksStore::~RocksStore() {
-  if (db_ == nullptr) return;
+RocksStore::~RocksStore() { (void)end(); }
+
+Status RocksStore::close() {
+  rocksdb::Status flushed;
+  if (!options_.read_only) flushed = db_->Flush(rocksdb::FlushOptions(), {families_.begin(), families_.end()});
+  Status ended = end();
+  if (!flushed.ok()) return fail(to_error(fmt::format("closing the store {}", options_.path), flushed));
+  return ended;
+}
+
+Status RocksStore::end() {
+  if (db_ == nullptr) return {};
   rocksdb::CancelAllBackgroundWork(db_.get(), true);
   for (auto* family : families_) db_->DestroyColumnFamilyHandle(family);
   db_->DestroyColumnFamilyHandle(default_family_);
-  db_->Close();
+  auto status = db_->Close();
+  db_.reset();
+  if (!status.ok()) return fail(to_error(fmt::format("closing the store {}", options_.path), status));
+  return {};
 }
 
-Status check_format(const std::string& path, bool read_only) {
+/// Nothing is written before everything that can be said without RocksDB is right.
+Status prepare_folder(const std::string& path, bool read_only) {
+  TRY_DO(check_files(path));
   auto& files = env::real_file_system();
-  std::string format_path = path + "/FORMAT";
-  TRY(bool has_format, files.exists(format_path));
-  if (!has_format) {
-    TRY(bool has_database, files.exists(path + "/CURRENT"));
-    if (has_database) {
-      return fail(Errc::kFailedPrecondition, fmt::format("{} holds a database without the file FORMAT", path),
-                  "it was not written by millrace; choose another data directory");
-    }
-    if (read_only) return fail(Errc::kNotFound, fmt::format("there is no store in {}", path));
-    TRY_DO(files.create_directories(path));
-    return env::write_file_atomically(files, format_path, fmt::format("{}\n", kFormat));
-  }
-  TRY(std::string text, env::read_file(files, format_path, 64));
-  uint32_t format = 0;
-  auto parsed = std::from_chars(text.data(), text.data() + text.size(), format);
-  if (parsed.ec != std::errc() || format == 0) return fail(Errc::kCorruption, fmt::format("{} is not a number", format_path));
-  if (format > kFormat) {
-    return fail(Errc::kFailedPrecondition,
-                fmt::format("{} has format {}, and this version reads up to {}", path, format, kFormat),
-                "use the version of millrace that wrote it, or a newer one");
-  }
-  return {};
+  TRY(bool has_format, files.exists(path + "/FORMAT"));
+  if (has_format) return {};
+  if (read_only) return fail(Errc::kNotFound, fmt::format("there is no store in {}", path));
+  TRY_DO(files.create_directories(path));
+  return env::write_file_atomically(files, path + "/FORMAT", fmt::format("{}\n", kFormat));
 }
 
 Status remove_leftovers(const std::string& folder) {
@@ -139,13 +141,14 @@ Status remove_leftovers(const std::string& folder) {
 }
 
 Status RocksStore::open() {
-  TRY_DO(check_format(options_.path, options_.read_only));
+  TRY_DO(prepare_folder(options_.path, options_.read_only));
   if (!options_.read_only) TRY_DO(remove_leftovers(ingest_folder()));
   if (options_.row_is_dead) dead_rows_ = std::make_unique<DeadRows>(options_.row_is_dead);
-  rocksdb::LRUCacheOptions cache_options(options_.block_cache_bytes, 4, false, 0.5);
+  rocksdb::LRUCacheOptions cache_options(block_cache_bytes(options_), 4, false, 0.5);
   auto cache = rocksdb::NewLRUCache(cache_options);
   rocksdb::DBOptions db_options = store::db_options(options_);
   db_options.listeners.push_back(background_);
+  if (env::faults_are_on()) db_options.env = fault_env();
   // After a full disk RocksDB goes on when the largest write buffer of any family would fit, so the unused one must not be
   // larger.
   rocksdb::ColumnFamilyOptions unused;
@@ -167,7 +170,7 @@ Status RocksStore::open() {
     return fail(Errc::kCorruption,
                 fmt::format("{}: the key space {} has the id {}", options_.path, kSpaceNames[i], families_[i]->GetID()));
   }
-  return {};
+  return env::fault("store.open");
 }
 
 Status RocksStore::commit(Batch batch, Durability durability) {
@@ -199,7 +202,7 @@ Status RocksStore::ingest(Batch::Parts& parts) {
   Ingestion ingestion(*db_, families_, fmt::format("{}/{}", ingest_folder(), next_ingestion_++));
   TRY_DO(ingestion.write_files(parts));
   // Ingested files are durable at once, and must not be before what was committed earlier.
-  if (auto status = db_->SyncWAL(); !status.ok()) return fail(to_error("syncing the store", status));
+  TRY_DO(sync());
   TRY_DO(env::fault("store.before_ingest"));
   auto done = ingestion.ingest();
   if (!done && background_->is_stopped() && db_->Resume().ok()) done = ingestion.ingest();
@@ -245,8 +248,22 @@ Status RocksStore::get_many(Space space, std::span<const std::string_view> keys,
 
 Status RocksStore::sync() {
   if (options_.read_only) return {};
+  // After a failed write RocksDB must not sync that log again: it goes on with a new one, or ends the process by an assertion.
+  if (background_->is_stopped()) {
+    if (auto status = db_->Resume(); !status.ok()) return fail(to_error("syncing the store", status));
+  }
   if (auto status = db_->FlushWAL(true); !status.ok()) return fail(to_error("syncing the store", status));
   return {};
+}
+
+Status RocksStore::checkpoint(const std::string& path) {
+  if (options_.read_only) return fail(Errc::kFailedPrecondition, "the store is open for reading only");
+  rocksdb::Checkpoint* made = nullptr;
+  auto status = rocksdb::Checkpoint::Create(db_.get(), &made);
+  std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(path);
+  if (!status.ok()) return fail(to_error(fmt::format("copying the store to {}", path), status));
+  return env::write_file_atomically(env::real_file_system(), path + "/FORMAT", fmt::format("{}\n", kFormat));
 }
 
 uint64_t RocksStore::number(const char* property) const {
@@ -272,11 +289,6 @@ Status RocksStore::settle() {
     quiet_looks = runs ? 0 : quiet_looks + 1;
     return quiet_looks < kQuietLooks && !background_->is_stopped();
   });
-  return {};
-}
-
-Status RocksStore::verify() {
-  if (auto status = db_->VerifyChecksum(); !status.ok()) return fail(to_error("verifying the store", status));
   return {};
 }
 

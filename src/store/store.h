@@ -86,7 +86,8 @@ class Cursor {
 struct Options {
   std::string path;
   bool read_only = false;
-  size_t block_cache_bytes = 32 << 20;
+  /// 0: a thirty-second of the memory, from 32 to 512 MiB.
+  size_t block_cache_bytes = 0;
   /// Of one key space; all of them together take at most twice as much.
   size_t write_buffer_bytes = 32 << 20;
   /// A batch with at least so many sorted rows, or so many bytes of them, is ingested as sorted files.
@@ -96,7 +97,7 @@ struct Options {
   std::function<bool(std::string_view key, std::string_view value)> row_is_dead;
 };
 
-/// Threading: safe from any thread. Errors: kIo, kCorruption (with the file), kResourceExhausted (disk full: reads go on).
+/// Threading: safe from any thread. Errors: kIo, kCorruption (with the file), kDiskFull (reads go on).
 class Store {
  public:
   /// Opens or creates. kFailedPrecondition when the format on disk is newer than ours; nothing is written then.
@@ -117,10 +118,14 @@ class Store {
                                        const Snapshot* snapshot = nullptr) = 0;
   /// What was committed before this call survives power loss.
   virtual Status sync() = 0;
-  /// Waits until compaction has nothing to do (benchmarks and `verify`).
+  /// A store of its own in the directory `path`, which must not exist, with everything that was committed before this call and
+  /// whole commits of what comes meanwhile. Made of hard links where the file system has them; not synced.
+  virtual Status checkpoint(const std::string& path) = 0;
+  /// Waits until compaction has nothing to do (benchmarks and tests).
   virtual Status settle() = 0;
-  /// Reads every block of every file and checks its checksum. Errors: kCorruption naming the file.
-  virtual Status verify() = 0;
+  /// Moves what only the write-ahead log holds into sorted files, and ends; nothing else may be called then. Without it the next
+  /// open reads the log. Errors: kIo, kDiskFull; what was committed is as safe as before.
+  virtual Status close() = 0;
   virtual uint64_t bytes_on_disk() = 0;
 
  protected:

@@ -1,10 +1,18 @@
 #include "store/tuning.h"
 
 #include <rocksdb/cache.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
+#include <algorithm>
+
+#include <algorithm>
+
+#include "env/descriptors.h"
+#include "env/machine.h"
 #include "store/rocks.h"
 
 namespace millrace::store {
@@ -12,6 +20,23 @@ namespace millrace::store {
 bool DeadRows::Filter(int, const rocksdb::Slice& key, const rocksdb::Slice& value, std::string*, bool*) const {
   return is_dead_(view(key), view(value));
 }
+
+// A read by key from this cache takes half the time of one from the page cache, which a laptop's reads would otherwise live on.
+size_t block_cache_bytes(const Options& options) {
+  if (options.block_cache_bytes > 0) return options.block_cache_bytes;
+  return std::clamp<uint64_t>(env::memory_bytes() / 32, 32 << 20, 512 << 20);
+}
+
+namespace {
+
+/// Who only reads leaves no file behind.
+class NoLog : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+}  // namespace
 
 rocksdb::DBOptions db_options(const Options& options) {
   rocksdb::DBOptions db;
@@ -22,14 +47,18 @@ rocksdb::DBOptions db_options(const Options& options) {
   // two indistinguishable.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db.recycle_log_file_num = 0;
+  // Of each sorted file, in the manifest: blocks have checksums of their own, but not every byte belongs to a block.
+  db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   db.track_and_verify_wals_in_manifest = true;
   db.max_background_jobs = 2;
   db.max_total_wal_size = 4 * options.write_buffer_bytes;
   db.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(2 * options.write_buffer_bytes);
   db.bytes_per_sync = 1 << 20;
-  db.max_open_files = 1024;
+  // The rest is for topics and connections.
+  db.max_open_files = static_cast<int>(std::min<uint64_t>(1024, env::descriptor_limit() / 4));
   // Its own log is for whoever debugs RocksDB: little of it is kept.
   db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  if (options.read_only) db.info_log = std::make_shared<NoLog>();
   db.keep_log_file_num = 2;
   db.max_log_file_size = 4 << 20;
   db.stats_dump_period_sec = 0;

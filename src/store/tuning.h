@@ -24,6 +24,7 @@ class DeadRows : public rocksdb::CompactionFilter {
 };
 
 /// How RocksDB is set up; the reasons stand in tuning.cc.
+size_t block_cache_bytes(const Options& options);
 rocksdb::DBOptions db_options(const Options& options);
 rocksdb::ColumnFamilyOptions family_options(const Options& options, Space space, const std::shared_ptr<rocksdb::Cache>& cache,
                                             const DeadRows* dead_rows);

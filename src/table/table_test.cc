@@ -232,6 +232,21 @@ TEST_F(TableTest, RowsExpire) {
   EXPECT_EQ(rows(whole_table(*table_), kNow + 1000), "no/4/1=for ever ");
 }
 
+TEST_F(TableTest, RowsExpireBeyond2038And2106) {
+  constexpr int64_t kYear = int64_t{365} * 86'400 * 1'000'000;
+  // Seconds in 32 bits end in 2038 with a sign, and in 2106 without one.
+  for (int64_t last_second : {int64_t{INT32_MAX}, int64_t{UINT32_MAX}}) {
+    TableDef def = events();
+    def.name = "events.of_" + std::to_string(last_second);
+    def.ttl = Duration(kYear);
+    create(def);
+    int64_t written = last_second * 1'000'000 - kYear / 2;
+    write({{"no", 1, 1, "kept", 1, false, written}});
+    EXPECT_EQ(rows(whole_table(*table_), written + kYear - 1), "no/1/1=kept ");
+    EXPECT_EQ(rows(whole_table(*table_), written + kYear), "");
+  }
+}
+
 TEST_F(TableTest, OlderRowsAreSuperseded) {
   create(events());
   write({{"no", 1, 1, "stored", 10}, {"no", 2, 1, "stored", 10}, {"no", 3, 1, "", 10, true}});

@@ -108,6 +108,19 @@ TEST_F(EmbeddedTest, SeekRefusesWhatIsNotKept) {
   EXPECT_EQ(source.seek(Partition(0), Offset(2)).error().code, Errc::kOutOfRange);
 }
 
+TEST_F(EmbeddedTest, OffsetsWithoutRecordsArePassed) {
+  append(0, "a");
+  ASSERT_TRUE(topic_->partition(Partition(0)).advance_to(Offset(5)));
+  TopicSource source(topic_);
+  ASSERT_TRUE(source.seek(Partition(0), Offset(1)));
+  auto runs = source.poll({}, Duration(0));
+  ASSERT_TRUE(runs);
+  ASSERT_EQ(runs->size(), 1u);
+  EXPECT_TRUE(runs->at(0).records.empty());
+  EXPECT_EQ(runs->at(0).next, Offset(5));
+  EXPECT_TRUE(source.poll({}, Duration(0))->empty());
+}
+
 TEST_F(EmbeddedTest, AWaitingPollIsWokenByDataAndByWake) {
   TopicSource source(topic_);
   std::thread writer([&] { append(1, "x"); });

@@ -57,9 +57,11 @@ Result<std::vector<model::RecordRun>> TopicSource::take(const port::PollLimit& l
     model::Offset& position = positions_[turn_];
     log::PartitionLog& partition = topic_->partition(model::Partition(static_cast<int32_t>(turn_)));
     TRY(auto run, partition.read(position, std::min(bytes_left, kTurnBytes), records_left));
-    dry = run.next == position ? dry + 1 : 0;
+    bool moved = run.next != position;
+    dry = moved ? 0 : dry + 1;
     position = run.next;
-    if (run.records.empty()) continue;
+    // Offsets without records are handed on, too: the position must pass them, or they would count as in flight for ever.
+    if (!moved) continue;
     size_t bytes = run.records.size() * sizeof(model::RecordView);
     for (const model::RecordView& record : run.records) {
       bytes += record.key.value_or("").size() + record.value.value_or("").size() + record.raw_headers.size();

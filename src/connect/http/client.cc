@@ -85,7 +85,14 @@ Error translate(CURLcode code, const char* words, const Transfer& transfer) {
                 {}};
       return {Errc::kDeadlineExceeded, fmt::format("{}: no whole answer within {}", where, format_duration(request.timeout)), {}};
     }
-    case CURLE_UNSUPPORTED_PROTOCOL: return {Errc::kInvalidArgument, where + ": only http and https are spoken", {}};
+    case CURLE_UNSUPPORTED_PROTOCOL: {
+      long redirects = 0;
+      curl_easy_getinfo(transfer.easy, CURLINFO_REDIRECT_COUNT, &redirects);
+      if (std::string_view(words).find("HTTP/0.9") != std::string_view::npos)
+        return {Errc::kUnavailable, where + ": what answers there does not speak HTTP", {}};
+      if (redirects > 0) return {Errc::kFailedPrecondition, where + ": redirected to what is neither http nor https", {}};
+      return {Errc::kInvalidArgument, where + ": only http and https are spoken", {}};
+    }
     case CURLE_URL_MALFORMAT: return {Errc::kInvalidArgument, where + ": this is not a URL", {}};
     case CURLE_TOO_MANY_REDIRECTS:
       return {Errc::kFailedPrecondition, fmt::format("{}: more than {} redirects", where, request.max_redirects), {}};

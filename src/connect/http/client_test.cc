@@ -69,7 +69,7 @@ TEST(HttpClient, SpeaksHttpOnly) {
   HttpClient client;
   EXPECT_EQ(client.get("file:///etc/passwd").error().code, Errc::kInvalidArgument);
   EXPECT_EQ(client.get("gopher://127.0.0.1/").error().code, Errc::kInvalidArgument);
-  EXPECT_EQ(client.get(server->url()).error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(client.get(server->url()).error().code, Errc::kFailedPrecondition);
   EXPECT_EQ(client.get("").error().code, Errc::kInvalidArgument);
   EXPECT_EQ(client.request({.url = server->url(), .headers = {{"A", "b\r\nC: d"}}}).error().code, Errc::kInvalidArgument);
 }

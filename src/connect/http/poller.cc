@@ -13,6 +13,7 @@ namespace millrace::connect::http {
 namespace {
 
 constexpr size_t kExcerptBytes = 80;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 /// The start of a body, fit for a message.
 std::string excerpt(std::string_view body) {
@@ -20,6 +21,14 @@ std::string excerpt(std::string_view body) {
   for (char c : body.substr(0, kExcerptBytes))
     out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f ? ' ' : c;
   return body.size() > kExcerptBytes ? out + "…" : out;
+}
+
+/// Whether the first line is JSON by itself and more lines follow.
+bool is_json_lines(std::string_view body) {
+  size_t end = body.find('\n');
+  if (end == std::string_view::npos) return false;
+  static const format::JsonPath kWhole = *format::JsonPath::parse("$");
+  return format::select(body.substr(0, end), kWhole, [](std::string_view) { return Status(); }).has_value();
 }
 
 std::string times(int n) {
@@ -61,7 +70,8 @@ struct HttpPoller::Parts {
   };
   Try ask(int64_t page, std::stop_token stop);
   void read_answer(const HttpResponse& answer, Try& out);
-  Result<std::vector<model::Record>> extract(const std::string& body);
+  Result<std::vector<model::Record>> extract(std::string_view body);
+  std::string judge_body(std::string_view body, std::vector<model::Record>& records);
   Try ask_until_answered(int64_t page, PollResult& result, std::stop_token stop);
 };
 
@@ -70,43 +80,55 @@ void HttpPoller::Parts::read_answer(const HttpResponse& answer, Try& out) {
   out.bytes = answer.body.size();
   out.outcome = outcome_of_status(answer.status);
   if (auto header = answer.header("retry-after")) out.retry_after = parse_retry_after(*header, clock.now());
+  if (out.retry_after) out.retry_after = std::min(*out.retry_after, options.retry.retry_after_max);
   if (out.outcome != Outcome::kOk) {
     out.what = fmt::format("answered {}", answer.status);
     if (!answer.body.empty() && answer.body[0] != '<') out.what += ": " + excerpt(answer.body);
+    if (out.retry_after) out.what += fmt::format(", asked again after {}", format_duration(*out.retry_after));
     bool later = out.outcome != Outcome::kRejected;
     out.code = later                                          ? Errc::kUnavailable
                : answer.status == 401 || answer.status == 403 ? Errc::kPermissionDenied
                                                               : Errc::kFailedPrecondition;
     return;
   }
+  std::string wrong = judge_body(answer.body, out.records);
+  if (wrong.empty()) return;
+  out.outcome = Outcome::kMalformed;
   out.code = Errc::kInvalidArgument;
-  size_t first = answer.body.find_first_not_of(" \t\r\n");
-  if (first == std::string::npos) {
-    out.outcome = Outcome::kMalformed;
-    out.what = fmt::format("answered {} with an empty body", answer.status);
-  } else if (answer.body[first] == '<') {
-    out.outcome = Outcome::kMalformed;
-    out.what = "answered HTML or XML, not JSON: " + excerpt(answer.body);
-  } else if (auto records = extract(answer.body); !records) {
-    out.outcome = Outcome::kMalformed;
-    out.what = fmt::format("answered what is not JSON ({}): {}", records.error().message, excerpt(answer.body));
-  } else {
-    out.records = std::move(*records);
-  }
+  out.what = fmt::format("answered {} with {}", answer.status, wrong);
 }
 
-Result<std::vector<model::Record>> HttpPoller::Parts::extract(const std::string& body) {
+/// The records of a body; else what it is instead.
+std::string HttpPoller::Parts::judge_body(std::string_view body, std::vector<model::Record>& records) {
+  if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
+  size_t first = body.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return "an empty body";
+  if (body[first] == '<') return "HTML or XML, not JSON: " + excerpt(body);
+  if (body.starts_with("\xff\xfe") || body.starts_with("\xfe\xff")) return "UTF-16; JSON is read as UTF-8";
+  auto found = extract(body);
+  if (!found && found.error().code == Errc::kNotFound) return fmt::format("{}: {}", found.error().message, excerpt(body));
+  if (!found && is_json_lines(body)) return "one JSON value a line, not one in all: " + excerpt(body);
+  if (!found) return fmt::format("what is not JSON ({}): {}", found.error().message, excerpt(body));
+  records = std::move(*found);
+  return {};
+}
+
+/// kNotFound when the answer is JSON of another shape than the path.
+Result<std::vector<model::Record>> HttpPoller::Parts::extract(std::string_view body) {
   std::vector<model::Record> records;
   uint64_t without_key = 0;
-  TRY_DO(format::select(body, records_path, [&](std::string_view raw) -> Status {
-    model::Record& record = records.emplace_back();
-    record.value.emplace(raw);
-    if (key_path) {
-      TRY(record.key, format::select_text(*record.value, *key_path));
-      if (!record.key) ++without_key;
-    }
-    return {};
-  }));
+  TRY(bool fits, format::select(body, records_path, [&](std::string_view raw) -> Status {
+        model::Record& record = records.emplace_back();
+        record.value.emplace(raw);
+        if (key_path) {
+          TRY(record.key, format::select_text(*record.value, *key_path));
+          if (!record.key) ++without_key;
+        }
+        return {};
+      }));
+  if (!fits)
+    return fail(Errc::kNotFound,
+                fmt::format("JSON in which '{}' finds {}", records_path.text(), records_path.has_each() ? "no list" : "nothing"));
   MutexLock lock(mutex);
   counters.records_without_key += without_key;
   return records;
@@ -162,8 +184,7 @@ HttpPoller::Parts::Try HttpPoller::Parts::ask_until_answered(int64_t page, PollR
                               ? fmt::format("{} {}", where, last.what)
                               : fmt::format("{} failed {} (last: {})", where, times(attempt), last.what);
     result.error = Error{last.code, std::move(message), {}};
-    if (last.retry_after)
-      result.next_delay = std::max(options.interval, std::min(*last.retry_after, options.retry.retry_after_max));
+    if (last.retry_after) result.next_delay = std::max(options.interval, *last.retry_after);
     return last;
   }
 }

@@ -99,6 +99,41 @@ TEST_F(PollerTest, HonoursRetryAfter) {
   EXPECT_EQ(waits_, (std::vector<Duration>{7s, 9s}));
   auto last = make({json("", 429, {{"Retry-After", "60"}})}, {.retry = {.max_attempts = 1}});
   EXPECT_EQ(last->poll({}).next_delay, 60s);
+  auto absurd = make({json("", 429, {{"Retry-After", "99999999999999999999"}})});
+  PollResult refused = absurd->poll({});
+  EXPECT_EQ(refused.attempts, 1);
+  EXPECT_EQ(refused.next_delay, 5min);
+  EXPECT_NE(refused.error->message.find("answered 429, asked again after 5m"), std::string::npos) << refused.error->message;
+}
+
+TEST_F(PollerTest, SaysWhatTheBodyIsInstead) {
+  struct {
+    std::string body;
+    std::string_view said;
+  } cases[] = {
+      {" \n", "an empty body"},
+      {"<html>", "HTML or XML"},
+      {"\xff\xfe{\0}\0", "UTF-16"},
+      {"{\"results\":[1]}\n{\"results\":[2]}\n", "one JSON value a line"},
+      {"{\"results\":[1}", "what is not JSON"},
+      {"{\"error\":\"later\"}", "JSON in which '$.results[*]' finds no list"},
+      {"{\"results\":{\"id\":1}}", "finds no list"},
+      {"[]", "finds no list"},
+  };
+  for (const auto& [body, said] : cases) {
+    auto poller = make({json(body)}, {.records = "$.results[*]", .retry = {.max_attempts = 1}});
+    PollResult result = poller->poll({});
+    ASSERT_TRUE(result.error) << body;
+    EXPECT_NE(result.error->message.find(said), std::string::npos) << result.error->message;
+    EXPECT_EQ(poller->counters().by_outcome[static_cast<size_t>(Outcome::kMalformed)], 1u);
+  }
+}
+
+TEST_F(PollerTest, TakesWhatIsNearlyRight) {
+  for (std::string_view body : {"\xef\xbb\xbf{\"results\":[]}", "{\"results\":null}", "null"}) {
+    auto poller = make({json(std::string(body))}, {.records = "$.results[*]", .retry = {.max_attempts = 1}});
+    EXPECT_FALSE(poller->poll({}).error) << body;
+  }
 }
 
 TEST_F(PollerTest, TurnsPagesUntilOneIsEmpty) {

@@ -143,7 +143,7 @@ RetryStep after_attempt(const RetryOptions& options, Outcome outcome, int attemp
   bool transient = outcome == Outcome::kServerError || outcome == Outcome::kTooManyRequests || outcome == Outcome::kTimeout ||
                    outcome == Outcome::kNoConnection || outcome == Outcome::kMalformed;
   if (!transient || attempts >= options.max_attempts) return {};
-  if (retry_after) return {true, std::min(*retry_after, options.retry_after_max)};
+  if (retry_after) return *retry_after <= options.max_delay ? RetryStep{true, *retry_after} : RetryStep{};
   Duration ceiling = options.base_delay;
   for (int i = 1; i < attempts && ceiling < options.max_delay; ++i) ceiling *= 2;
   ceiling = std::min(ceiling, options.max_delay);

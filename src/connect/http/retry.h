@@ -31,7 +31,7 @@ struct RetryOptions {
   int max_attempts = 5;  // 1: no second try
   Duration base_delay = std::chrono::milliseconds(200);
   Duration max_delay = std::chrono::seconds(30);
-  Duration retry_after_max = std::chrono::minutes(5);
+  Duration retry_after_max = std::chrono::minutes(5);  // what a server can make the next round wait
 };
 
 struct RetryStep {
@@ -41,8 +41,9 @@ struct RetryStep {
 
 /// What to do after try number `attempts` (1, 2, …) went so. Exponential
 /// backoff with full jitter: a delay drawn evenly from [0, min(max_delay,
-/// base_delay * 2^(attempts-1))] by `chance`; a Retry-After takes its place, up
-/// to `retry_after_max`.
+/// base_delay * 2^(attempts-1))] by `chance`; a Retry-After takes its place. One
+/// above `max_delay` is not waited for here: the round fails, visibly, and the
+/// next one begins after it.
 RetryStep after_attempt(const RetryOptions& options, Outcome outcome, int attempts, std::optional<Duration> retry_after,
                         uint64_t chance);
 

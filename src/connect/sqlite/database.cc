@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <filesystem>
+
 namespace millrace::connect::sqlite {
 namespace {
 
@@ -10,7 +12,7 @@ constexpr int kBusyWaitMs = 10'000;
 
 Errc code_of(int sqlite_code) {
   switch (sqlite_code & 0xff) {
-    case SQLITE_FULL: return Errc::kResourceExhausted;
+    case SQLITE_FULL: return Errc::kDiskFull;
     case SQLITE_NOMEM: return Errc::kResourceExhausted;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return Errc::kCorruption;
@@ -79,8 +81,24 @@ std::optional<int32_t> Statement::maybe_integer() {
 }
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
+  return open_as(path, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+}
+
+Result<std::unique_ptr<Database>> Database::open_at_rest(const std::string& path) {
+  // With a write-ahead log SQLite must be let make its index beside it; else it is told that nothing can change.
+  std::error_code none;
+  uint64_t wal_bytes = std::filesystem::file_size(path + "-wal", none);
+  if (!none && wal_bytes > 0) return open_as(path, path, SQLITE_OPEN_READONLY);
+  std::string uri = "file:";
+  for (char c : std::filesystem::absolute(path).string()) {
+    uri += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", static_cast<uint8_t>(c)) : std::string(1, c);
+  }
+  return open_as(uri + "?immutable=1", path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
+Result<std::unique_ptr<Database>> Database::open_as(const std::string& name, const std::string& path, int flags) {
   sqlite3* db = nullptr;
-  int code = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  int code = sqlite3_open_v2(name.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code != SQLITE_OK) {
     std::string why = db == nullptr ? "out of memory" : sqlite3_errmsg(db);
     sqlite3_close(db);

@@ -61,6 +61,8 @@ class Statement {
 class Database {
  public:
   static Result<std::unique_ptr<Database>> open(const std::string& path);
+  /// For reading a file that nobody writes; the file stays as it is.
+  static Result<std::unique_ptr<Database>> open_at_rest(const std::string& path);
   ~Database();
   Status execute(const char* sql);
   Result<std::unique_ptr<Statement>> prepare(const char* sql);
@@ -68,6 +70,7 @@ class Database {
 
  private:
   explicit Database(sqlite3* db) : db_(db) {}
+  static Result<std::unique_ptr<Database>> open_as(const std::string& name, const std::string& path, int flags);
   sqlite3* const db_;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/mutex.h"
 #include "connect/sqlite/database.h"
@@ -115,13 +116,25 @@ Result<std::vector<TaskRow>> read_tasks(Database& db, int64_t key, const RunRow&
   }
 }
 
+auto newer(const std::string& path, int64_t version) {
+  return fail(Errc::kFailedPrecondition,
+              fmt::format("{} was written by a newer Millrace (format {}, this one knows {})", path, version, kVersion),
+              "run the newer version");
+}
+
+auto gone(const std::string& path) {
+  return fail(Errc::kDataLoss, fmt::format("{} is gone or empty, and with it what the scheduler knew", path),
+              "restore it from a backup");
+}
+
 /// The connection that writes, with its statements. One transaction a batch.
 class Writer {
  public:
-  static Result<std::unique_ptr<Writer>> open(const std::string& path) {
+  static Result<std::unique_ptr<Writer>> open(const std::string& path, bool must_exist) {
     auto writer = std::make_unique<Writer>();
+    if (must_exist && !std::filesystem::exists(path)) return gone(path);
     TRY(writer->db_, Database::open(path));
-    TRY_DO(writer->prepare_file(path));
+    TRY_DO(writer->prepare_file(path, must_exist));
     TRY(writer->put_dag_, writer->db_->prepare(kPutDag));
     TRY(writer->put_run_, writer->db_->prepare(kPutRun));
     TRY(writer->put_task_, writer->db_->prepare(kPutTask));
@@ -140,7 +153,7 @@ class Writer {
 
  private:
   /// Refuses what is newer or not ours before the first byte is written.
-  Status prepare_file(const std::string& path) {
+  Status prepare_file(const std::string& path, bool must_exist) {
     TRY(int64_t tables, db_->query_integer("SELECT count(*) FROM sqlite_schema"));
     TRY(int64_t application, db_->query_integer("PRAGMA application_id"));
     TRY(int64_t version, db_->query_integer("PRAGMA user_version"));
@@ -148,11 +161,8 @@ class Writer {
       return fail(Errc::kCorruption, fmt::format("{} is not the scheduler's database", path),
                   "move it away, or give another data directory");
     }
-    if (version > kVersion) {
-      return fail(Errc::kFailedPrecondition,
-                  fmt::format("{} was written by a newer Millrace (format {}, this one knows {})", path, version, kVersion),
-                  "run the newer version");
-    }
+    if (version > kVersion) return newer(path, version);
+    if (tables == 0 && must_exist) return gone(path);
     TRY_DO(db_->execute("PRAGMA journal_mode=WAL"));
     TRY_DO(db_->execute("PRAGMA synchronous=FULL"));
     if (tables > 0) return {};
@@ -324,16 +334,31 @@ class SqliteMetadataStore final : public port::MetadataStore {
 
 }  // namespace
 
-Result<std::unique_ptr<port::MetadataStore>> open_metadata_store(const std::string& path) {
-  TRY(auto writer, Writer::open(path));
+Result<std::unique_ptr<port::MetadataStore>> open_metadata_store(const std::string& path, bool must_exist) {
+  TRY(auto writer, Writer::open(path, must_exist));
   TRY(auto reader, Database::open(path));
   TRY_DO(reader->execute("PRAGMA query_only=ON"));
   return std::make_unique<SqliteMetadataStore>(std::move(writer), std::move(reader));
 }
 
-Status verify_metadata_store(const std::string& path) {
+Status copy_metadata_store(const std::string& path, const std::string& copy) {
   TRY(auto database, Database::open(path));
-  TRY_DO(database->execute("PRAGMA query_only=ON"));
+  TRY(auto vacuum, database->prepare("VACUUM INTO ?"));
+  return vacuum->bind(copy).run();
+}
+
+Status check_metadata_format(const std::string& path) {
+  TRY(auto database, Database::open_at_rest(path));
+  TRY(int64_t version, database->query_integer("PRAGMA user_version"));
+  return version > kVersion ? Status(newer(path, version)) : Status();
+}
+
+Status verify_metadata_store(const std::string& path) {
+  TRY(auto database, Database::open_at_rest(path));
+  TRY(int64_t application, database->query_integer("PRAGMA application_id"));
+  TRY(int64_t version, database->query_integer("PRAGMA user_version"));
+  if (application != kApplicationId || version != kVersion)
+    return fail(Errc::kCorruption, fmt::format("{} is not the scheduler's database", path));
   TRY(auto check, database->prepare("PRAGMA integrity_check(1)"));
   TRY(bool found, check->step());
   std::string verdict = found ? check->text() : "no answer";

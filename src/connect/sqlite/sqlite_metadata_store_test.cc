@@ -98,5 +98,21 @@ TEST(SqliteMetadataStore, a_query_sees_whole_batches_while_another_thread_writes
   writer.join();
 }
 
+TEST(SqliteMetadataStore, a_copy_is_made_beside_its_user) {
+  auto folder = temporary_folder();
+  std::string path = (*folder / "meta.db").string(), copy = (*folder / "copy 'of' meta.db").string();
+  auto store = connect::sqlite::open_metadata_store(path);
+  DagRow dag;
+  dag.dag_id = "d";
+  ASSERT_TRUE((*store)->apply({{dag}, {}, {}, {}}));
+  auto made = connect::sqlite::copy_metadata_store(path, copy);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_TRUE(connect::sqlite::verify_metadata_store(copy));
+  auto copied = connect::sqlite::open_metadata_store(copy);
+  ASSERT_TRUE(copied) << copied.error().message;
+  EXPECT_EQ((*copied)->dags()->size(), 1u);
+  EXPECT_FALSE(connect::sqlite::copy_metadata_store(path, copy)) << "it is there already";
+}
+
 }  // namespace
 }  // namespace millrace::port

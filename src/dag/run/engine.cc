@@ -13,6 +13,7 @@ namespace {
 
 // The wall clock may be set: look at it again now and then.
 constexpr Duration kLookAgain = std::chrono::seconds(10);
+constexpr Duration kFar = std::chrono::hours(24);  // by so much no clock is set on purpose
 
 port::RunRow row_of(const LiveRun& live) {
   const RunInfo& info = live.run.info();
@@ -109,9 +110,29 @@ void Scheduler::Impl::loop() {
 }
 
 Status Scheduler::Impl::record(const port::MetadataBatch& batch) {
-  TRY_DO(env::fault("dag.before_record"));
-  TRY_DO(store_.apply(batch));
+  while (true) {
+    Status done = env::fault("dag.before_record");
+    if (done) done = store_.apply(batch);
+    if (done) break;
+    if (done.error().code != Errc::kDiskFull || !wait_for_room(done.error())) return done;
+  }
+  {
+    MutexLock lock(mutex_);
+    no_room_.reset();
+  }
   return env::fault("dag.after_record");
+}
+
+bool Scheduler::Impl::wait_for_room(Error error) {
+  constexpr Duration kTryAgain = std::chrono::milliseconds(500);
+  MutexLock lock(mutex_);
+  if (!no_room_) {
+    log_error("dag", fmt::format("the scheduler waits until its state can be recorded: {}", error.message));
+    no_room_ = at("the scheduler waits for room on the disk", std::move(error));
+  }
+  settled_.notify_all();
+  if (!stopping_) work_.wait_for(mutex_, kTryAgain);
+  return !stopping_;
 }
 
 void Scheduler::Impl::break_down(Error error) {
@@ -184,6 +205,10 @@ void Scheduler::Impl::take_completions(Instant now) {
 }
 
 void Scheduler::Impl::take_timers(Instant now) {
+  if (now + kFar < latest_now_) {
+    for (auto& [id, dag] : dags_) touched_.insert(dag.get());
+  }
+  latest_now_ = now;
   while (!run_timers_.empty() && run_timers_.begin()->first <= now) {
     LiveRun& run = *run_timers_.begin()->second;
     run_timers_.erase(run_timers_.begin());
@@ -198,8 +223,20 @@ void Scheduler::Impl::take_timers(Instant now) {
   }
 }
 
+/// An interval that ends far ahead was scheduled by a clock that was wrong: the schedule goes on from now, and not when that time
+/// has come. A clock that went back by less is waited for, since what lies between has run.
+void Scheduler::Impl::leave_the_future(Dag& dag, Instant now) {
+  if (!dag.row.last_interval_end || *dag.row.last_interval_end <= now + kFar) return;
+  log_warn("dag",
+           fmt::format("dag {} has a run of an interval that ends at {}: the clock was ahead; its schedule goes on from now",
+                       dag.row.dag_id, format_instant(*dag.row.last_interval_end)));
+  dag.row.last_interval_end = now;
+  batch_.dags.push_back(dag.row);
+}
+
 /// Creates the runs that are due, and sets the timer for the next.
 void Scheduler::Impl::plan(Dag& dag, Instant now) {
+  leave_the_future(dag, now);
   if (dag.timer) dag_timers_.erase({*dag.timer, &dag});
   dag.timer.reset();
   while (!dag.row.paused && dag.queue.size() + dag.running < static_cast<size_t>(dag.graph->spec().max_active_runs)) {
@@ -219,6 +256,8 @@ void Scheduler::Impl::plan(Dag& dag, Instant now) {
                  "{}"};
     dag.row.last_interval_end = due->interval.end;
     batch_.dags.push_back(dag.row);
+    // A clock that was ahead may have had it made already.
+    if (dag.runs.contains(info.run_id) || store_.run(dag.row.dag_id, info.run_id)) continue;
     add_run(dag, std::move(info), {});
   }
 }
@@ -357,8 +396,9 @@ Status Scheduler::Impl::recorded() {
   uint64_t mine = anything_to_record() ? batch_number_ : batch_number_ - 1;
   woken_ = true;
   work_.notify_all();
-  while (recorded_ < mine && !error_ && !ended_) settled_.wait(mutex_);
+  while (recorded_ < mine && !error_ && !no_room_ && !ended_) settled_.wait(mutex_);
   if (error_) return fail(*error_);
+  if (recorded_ < mine && no_room_) return fail(*no_room_);
   if (recorded_ < mine) return fail(Errc::kCancelled, "the scheduler has stopped");
   return {};
 }

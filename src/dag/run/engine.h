@@ -109,6 +109,7 @@ class Scheduler::Impl {
   void take_timers(Instant now) REQUIRES(mutex_);
   void stop_overdue() REQUIRES(mutex_);
   void plan(Dag& dag, Instant now) REQUIRES(mutex_);
+  void leave_the_future(Dag& dag, Instant now) REQUIRES(mutex_);
   void admit(Dag& dag, Instant now) REQUIRES(mutex_);
   void assign_slots(Instant now) REQUIRES(mutex_);
   LiveRun& add_run(Dag& dag, RunInfo info, std::map<std::string, std::string> conf) REQUIRES(mutex_);
@@ -123,6 +124,8 @@ class Scheduler::Impl {
   bool anything_to_record() const REQUIRES(mutex_);
   port::MetadataBatch take_batch() REQUIRES(mutex_);
   Status record(const port::MetadataBatch& batch) EXCLUDES(mutex_);
+  /// A full disk passes: the same batch is tried again. False when the scheduler shall stop instead.
+  bool wait_for_room(Error error) EXCLUDES(mutex_);
   void break_down(Error error) REQUIRES(mutex_);
   void wait_for_work() REQUIRES(mutex_);
   /// Waits until all that was decided up to now is recorded.
@@ -167,10 +170,12 @@ class Scheduler::Impl {
   uint64_t batch_number_ GUARDED_BY(mutex_) = 1;  // of the batch that is being put together
   uint64_t recorded_ GUARDED_BY(mutex_) = 0;
 
+  Instant latest_now_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool woken_ GUARDED_BY(mutex_) = false;
   bool ended_ GUARDED_BY(mutex_) = false;  // the thread is gone
   std::optional<Error> error_ GUARDED_BY(mutex_);
+  std::optional<Error> no_room_ GUARDED_BY(mutex_);  // why the batch under way is not recorded yet
 };
 
 }  // namespace millrace::dag

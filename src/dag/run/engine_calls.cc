@@ -24,6 +24,7 @@ bool is_run_id(std::string_view id) {
 Status Scheduler::Impl::health() {
   MutexLock lock(mutex_);
   if (error_) return fail(*error_);
+  if (no_room_) return fail(*no_room_);
   return {};
 }
 

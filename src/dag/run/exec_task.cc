@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kExitSkipped = 99;
 
-std::vector<std::string> environment_of(const TaskContext& context, const ExecTask& exec,
+std::vector<std::string> environment_of(const TaskContext& context, const ExecTask& exec, const std::string& mark,
                                         std::map<std::string, std::string> all) {
   std::string logical = iso_time(context.logical_date);
   all["MILLRACE_DAG_ID"] = all["AIRFLOW_CTX_DAG_ID"] = context.dag_id;
@@ -26,6 +26,7 @@ std::vector<std::string> environment_of(const TaskContext& context, const ExecTa
   all["MILLRACE_DATA_INTERVAL_START"] = all["DATA_INTERVAL_START"] = iso_time(context.interval.start);
   all["MILLRACE_DATA_INTERVAL_END"] = all["DATA_INTERVAL_END"] = iso_time(context.interval.end);
   for (const auto& [name, value] : exec.env) all[name] = value;
+  all[std::string(kMarkVariable)] = mark;
   std::vector<std::string> out;
   out.reserve(all.size());
   for (const auto& [name, value] : all) out.push_back(name + "=" + value);
@@ -56,9 +57,10 @@ std::map<std::string, std::string> inherited_environment() {
 Outcome run_exec(env::Env env, const TaskContext& context, const std::map<std::string, std::string>& inherited, Duration grace,
                  const std::string& pid_path, TaskLog& log, std::stop_token stop) {
   const auto& exec = std::get<ExecTask>(context.kind);
-  ProcessSpec spec{exec.argv, environment_of(context, exec, inherited), exec.directory, grace};
+  std::string mark = make_mark(env.random);
+  ProcessSpec spec{exec.argv, environment_of(context, exec, mark, inherited), exec.directory, grace};
   auto started = [&](pid_t pid) {
-    if (auto noted = note_process(env.files, pid_path, pid); !noted) {
+    if (auto noted = note_process(env.files, pid_path, pid, mark); !noted) {
       log_warn("dag", fmt::format("a program that outlives this server would not be found: {}", noted.error().message));
     }
   };
@@ -67,6 +69,9 @@ Outcome run_exec(env::Env env, const TaskContext& context, const std::map<std::s
     log.flush();
   };
   auto end = run_process(spec, env.clock, std::move(stop), started, output);
+  if (size_t left = kill_marked(env.files, mark); left > 0) {
+    log.line(fmt::format("killed {} of its processes that had left its group", left));
+  }
   forget_process(env.files, pid_path);
   if (!end) return {Outcome::Kind::kFailed, end.error().message, std::nullopt};
   return judge(*end);

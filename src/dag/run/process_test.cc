@@ -86,21 +86,53 @@ TEST(Process, a_stop_before_the_start_ends_it_too) {
   EXPECT_EQ(run(shell("while :; do sleep 0.01; done"), stop).end->signal, SIGTERM);
 }
 
+/// It is a zombie or gone once init has looked; in either case it runs no more.
+bool runs(pid_t child) {
+  if (::kill(child, 0) != 0) return false;
+  char state = 0;
+  if (FILE* stat = ::fopen(("/proc/" + std::to_string(child) + "/stat").c_str(), "r")) {
+    if (::fscanf(stat, "%*d %*s %c", &state) != 1) state = 0;
+    ::fclose(stat);
+  }
+  return state != 'Z' && state != 0;
+}
+
 TEST(Process, what_it_leaves_in_its_group_ends_with_it) {
   // The background child holds the pipe open: the end of the program counts, not the end of its output.
   Ran ran = run(shell("sleep 1000 & echo $!"));
   EXPECT_EQ(ran.end->exit_code, 0);
   pid_t child = std::stoi(ran.output);
-  // It is a zombie or gone once init has looked; in either case it runs no more.
-  while (::kill(child, 0) == 0) {
-    char state = 0;
-    if (FILE* stat = ::fopen(("/proc/" + std::to_string(child) + "/stat").c_str(), "r")) {
-      if (::fscanf(stat, "%*d %*s %c", &state) != 1) state = 0;
-      ::fclose(stat);
-    }
-    if (state == 'Z' || state == 0) break;
-    std::this_thread::yield();
-  }
+  while (runs(child)) std::this_thread::yield();
+}
+
+/// A program that starts another which leaves the group, and ends when that one has said its pid.
+Ran run_leaver(const std::string& mark) {
+  TemporaryFolder folder;
+  ProcessSpec spec = shell("mkfifo $0/f; setsid -f sh -c 'echo $$; echo > $0/f; exec sleep 1000' $0; read line < $0/f");
+  spec.argv.push_back(folder.path());
+  spec.environment.push_back(std::string(kMarkVariable) + "=" + mark);
+  return run(spec);
+}
+
+TEST(Orphan, who_leaves_the_group_is_found_by_its_mark) {
+  env::FileSystem& files = env::real_file_system();
+  std::string mark = make_mark(env::real_random());
+  pid_t stranger = std::stoi(run_leaver(mark + "x").output), child = std::stoi(run_leaver(mark).output);
+  EXPECT_TRUE(runs(child));
+  EXPECT_EQ(kill_marked(files, mark), 1u);
+  while (runs(child)) std::this_thread::yield();
+  EXPECT_TRUE(runs(stranger));
+  EXPECT_EQ(kill_marked(files, mark), 0u);
+  EXPECT_EQ(kill_marked(files, mark + "x"), 1u);
+}
+
+TEST(Orphan, the_note_of_a_dead_leader_still_names_the_mark) {
+  TemporaryFolder folder;
+  env::FileSystem& files = env::real_file_system();
+  std::string note = folder.path() + "/1.pid", mark = make_mark(env::real_random());
+  ASSERT_TRUE(note_process(files, note, run_leaver(mark).pid, mark));
+  EXPECT_TRUE(kill_orphan(files, note).value());
+  EXPECT_EQ(kill_marked(files, mark), 0u);
 }
 
 TEST(Orphan, only_the_process_of_the_note_is_killed) {
@@ -116,13 +148,13 @@ TEST(Orphan, only_the_process_of_the_note_is_killed) {
       [&](std::string_view) {
         if (pid == 0) return;
         // Another start time: a stranger.
-        ASSERT_TRUE(note_process(files, note, pid));
+        ASSERT_TRUE(note_process(files, note, pid, "mark"));
         std::string text = env::read_file(files, note).value();
         text.replace(text.find(' ') + 1, 1, "x");
         ASSERT_TRUE(env::write_file_atomically(files, note, text));
         EXPECT_FALSE(kill_orphan(files, note).value());
         EXPECT_FALSE(files.exists(note).value());
-        ASSERT_TRUE(note_process(files, note, pid));
+        ASSERT_TRUE(note_process(files, note, pid, "mark"));
         EXPECT_TRUE(kill_orphan(files, note).value());
         pid = 0;
       });

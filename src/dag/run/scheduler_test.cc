@@ -174,6 +174,65 @@ TEST_F(SchedulerTest, a_daily_dag_enabled_mid_day_runs_once_and_then_at_midnight
   EXPECT_EQ(scheduler_->runs("d", 10).value()[0].run_id, "scheduled__2026-11-21T00:00:00+00:00");
 }
 
+TEST_F(SchedulerTest, a_clock_that_is_set_back_repeats_no_run_and_skips_none) {
+  start(dag({sql("a", "ok")}, "@hourly"));
+  wait_idle();
+  EXPECT_EQ(scheduler_->runs("d", 10)->size(), 1u);  // of 14:00, at 15:30
+  clock_.leap(-std::chrono::hours(1));
+  pass(std::chrono::minutes(30));  // 15:00
+  wait_idle();
+  EXPECT_EQ(scheduler_->runs("d", 10)->size(), 1u);
+  pass(std::chrono::minutes(60));  // 16:00
+  while (scheduler_->runs("d", 10)->size() < 2) std::this_thread::yield();
+  wait_idle();
+  EXPECT_EQ(scheduler_->runs("d", 10).value()[0].run_id, "scheduled__2026-11-21T15:00:00+00:00");
+  EXPECT_EQ(runner_.ran(), (std::vector<std::string>{"a#1", "a#1"}));
+}
+
+TEST_F(SchedulerTest, a_clock_that_leaps_ahead_makes_one_run_and_finds_back) {
+  for (int years : {12, 80}) {  // to 2038, to 2106
+    const Duration leap = std::chrono::hours(24 * 365 * years);
+    start(dag({sql("a", "ok")}, "@hourly"));
+    wait_idle();
+    size_t before = scheduler_->runs("d", 100)->size();
+    clock_.leap(leap);
+    scheduler_->wake();
+    while (scheduler_->runs("d", 100)->size() == before) std::this_thread::yield();
+    wait_idle();
+    EXPECT_EQ(scheduler_->runs("d", 100)->size(), before + 1);
+    clock_.leap(-leap);
+    scheduler_->wake();
+    while (scheduler_->next("d", 1).value()[0].run_after > clock_.now() + std::chrono::hours(1)) std::this_thread::yield();
+    pass(std::chrono::hours(1));
+    while (scheduler_->runs("d", 100)->size() < before + 2) std::this_thread::yield();
+    wait_idle();
+    EXPECT_EQ(scheduler_->runs("d", 100)->size(), before + 2);
+    scheduler_->stop();
+  }
+}
+
+TEST_F(SchedulerTest, a_run_that_was_made_too_early_is_not_made_again) {
+  const Duration leap = std::chrono::hours(48);
+  start(dag({sql("a", "ok")}, "@daily"));
+  wait_idle();
+  clock_.leap(leap);
+  scheduler_->wake();
+  while (scheduler_->runs("d", 10)->size() < 2) std::this_thread::yield();
+  wait_idle();
+  EXPECT_EQ(scheduler_->runs("d", 10).value()[0].run_id, "scheduled__2026-11-22T00:00:00+00:00");
+  clock_.leap(-leap);
+  scheduler_->wake();
+  while (scheduler_->next("d", 1).value()[0].run_after > parse_instant("2026-11-22").value()) std::this_thread::yield();
+  for (int day = 0; day < 3; ++day) {
+    pass(std::chrono::hours(24));
+    while (scheduler_->next("d", 1).value()[0].run_after <= clock_.now()) std::this_thread::yield();
+    wait_idle();
+  }
+  // Of the 20th and the 22nd, as made before, then the 21st and the 23rd.
+  EXPECT_EQ(scheduler_->runs("d", 10)->size(), 4u);
+  EXPECT_EQ(runner_.ran().size(), 4u);
+}
+
 TEST_F(SchedulerTest, catchup_makes_up_for_the_time_the_server_was_down) {
   DagSpec spec = dag({sql("a", "ok")}, "@daily");
   spec.start_date = parse_instant("2026-11-18").value();
@@ -350,6 +409,26 @@ TEST_F(SchedulerTest, fault_points_stand_before_and_after_the_record) {
     EXPECT_EQ(store_.batches() - before, std::string_view(point) == "dag.before_record" ? 0u : 1u);
     EXPECT_TRUE(runner_.ran().empty());
   }
+}
+
+TEST_F(SchedulerTest, a_full_disk_passes_and_the_run_goes_on) {
+  start(dag({sql("a", "ok")}));
+  wait_idle();
+  ASSERT_TRUE(env::set_faults("dag.before_record=enospc"));
+  auto refused = scheduler_->trigger("d", {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kDiskFull);
+  EXPECT_EQ(scheduler_->health().error().code, Errc::kDiskFull);
+  EXPECT_TRUE(runner_.ran().empty());
+  ASSERT_TRUE(env::set_faults(""));
+  while (!scheduler_->health()) std::this_thread::yield();
+  wait_idle();
+  EXPECT_EQ(runner_.ran(), std::vector<std::string>{"a#1"});
+  ASSERT_TRUE(env::set_faults("dag.before_record=enospc"));
+  EXPECT_FALSE(scheduler_->trigger("d", {}));
+  scheduler_->stop();  // does not wait for room
+  ASSERT_TRUE(env::set_faults(""));
+  EXPECT_EQ(runner_.ran().size(), 1u);
 }
 
 TEST_F(SchedulerTest, programs_run_with_their_environment_and_their_log) {

@@ -18,14 +18,15 @@ struct Core {
       : limits(options.limits),
         guard(options.guard),
         handler(std::move(request_handler)),
-        pool(options.limits.handler_threads, options.limits.queued_requests) {}
+        pool(options.limits.handler_threads, options.limits.queued_requests),
+        probes(1, options.limits.queued_requests) {}
 
   const Limits limits;
   Guard guard;  // settled before the first connection
   const Handler handler;
 
   std::atomic<bool> draining{false};
-  std::atomic<uint64_t> accepted{0}, over_limit{0}, requests{0}, queue_full{0}, timeouts{0}, malformed{0}, refused{0},
+  std::atomic<uint64_t> accepted{0}, over_limit{0}, evicted{0}, requests{0}, queue_full{0}, timeouts{0}, malformed{0}, refused{0},
       bytes_in{0}, bytes_out{0};
   std::atomic<uint64_t> by_class[6] = {};
 
@@ -38,6 +39,7 @@ struct Core {
   size_t open_sessions GUARDED_BY(mutex) = 0;
 
   HandlerPool pool;
+  HandlerPool probes;             // of the paths that need no token: whether the server lives can always be asked
   boost::asio::io_context io{1};  // last: handlers that it still holds refer to the rest
 };
 

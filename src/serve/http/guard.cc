@@ -31,13 +31,24 @@ bool same_origin(std::string_view origin, std::string_view host) {
   return false;
 }
 
+/// Whether the header announces a body.
+bool has_body(const Request& request) {
+  return request.header("transfer-encoding") || request.header("content-length").value_or("0") != "0";
+}
+
 bool token_is_right(const Guard& guard, const Request& request) {
   auto header = request.header("authorization");
-  if (!header || header->size() < 7 || !same_without_case(header->substr(0, 7), "bearer ")) return false;
+  auto given =
+      std::count_if(request.headers.begin(), request.headers.end(), [](const auto& h) { return h.first == "authorization"; });
+  if (given != 1 || header->size() < 7 || !same_without_case(header->substr(0, 7), "bearer ")) return false;
   return equal_in_constant_time(header->substr(7), guard.bearer_token);
 }
 
 }  // namespace
+
+bool Guard::is_exempt(std::string_view path) const {
+  return std::find(exempt_paths.begin(), exempt_paths.end(), path) != exempt_paths.end();
+}
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
   volatile unsigned char difference = a.size() != b.size();
@@ -72,7 +83,8 @@ std::optional<Response> refuse(const Guard& guard, const Request& request) {
                           "use 127.0.0.1 or localhost, or add the name to the allowed hosts");
   if (auto origin = request.header("origin"); origin && !same_origin(*origin, *host))
     return error_response(403, "permission_denied", "requests from pages of another origin are refused");
-  bool exempt = std::find(guard.exempt_paths.begin(), guard.exempt_paths.end(), request.path) != guard.exempt_paths.end();
+  bool exempt = guard.is_exempt(request.path);
+  if (exempt && has_body(request)) return error_response(400, "invalid_argument", "a request for this path has no body");
   if (!guard.bearer_token.empty() && !exempt && !token_is_right(guard, request)) {
     Response response = error_response(401, "permission_denied", "a bearer token is required",
                                        "send Authorization: Bearer <token>; the token stands "

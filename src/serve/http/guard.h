@@ -20,8 +20,11 @@ struct Guard {
   bool any_ip_literal = false;
   /// When not empty: `Authorization: Bearer <token>` is required.
   std::string bearer_token;
-  /// Paths that need no token.
+  /// Paths that need no token, take no body, and are answered while every
+  /// handler thread is at work.
   std::vector<std::string> exempt_paths = {"/livez", "/readyz"};
+
+  bool is_exempt(std::string_view path) const;
 };
 
 /// "Host" taken apart; nullopt when it is malformed. `name` keeps the brackets
@@ -33,7 +36,8 @@ struct HostPort {
 std::optional<HostPort> split_host(std::string_view host);
 
 /// The refusal: 400 (malformed or missing Host), 421 (a host that is not ours),
-/// 403 (foreign Origin), 401 (token); nullopt = pass. The port of Host is not
+/// 403 (foreign Origin), 401 (token), 400 (a body where nobody shows a token);
+/// nullopt = pass. The port of Host is not
 /// compared, since port mappings change it and name rebinding cannot be told by
 /// it.
 std::optional<Response> refuse(const Guard& guard, const Request& request);

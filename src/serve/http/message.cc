@@ -1,6 +1,6 @@
 #include "serve/http/message.h"
 
-#include "serve/http/json_text.h"
+#include "format/json_doc.h"
 
 namespace millrace::serve::http {
 namespace {
@@ -19,13 +19,9 @@ std::optional<std::string_view> Request::header(std::string_view name) const { r
 Response error_response(int status, std::string_view code, std::string_view message, std::string_view hint) {
   Response response;
   response.status = status;
-  response.body = "{\"code\":";
-  append_json_string(response.body, code);
-  response.body += ",\"message\":";
-  append_json_string(response.body, message);
-  response.body += ",\"hint\":";
-  append_json_string(response.body, hint);
-  response.body += "}\n";
+  format::Json body = format::Json::object();
+  body.set("code", code).set("message", message).set("hint", hint);
+  response.body = to_json(body) + "\n";
   return response;
 }
 
@@ -38,6 +34,7 @@ int http_status(Errc code) {
     case Errc::kOutOfRange: return 416;
     case Errc::kPermissionDenied: return 403;
     case Errc::kResourceExhausted: return 429;
+    case Errc::kDiskFull: return 507;
     case Errc::kDeadlineExceeded: return 504;
     case Errc::kCancelled: return 503;
     case Errc::kUnavailable: return 503;

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include "serve/http/guard.h"
-#include "serve/http/json_text.h"
 #include "serve/http/metrics.h"
 #include "serve/http/target.h"
 
@@ -56,12 +55,6 @@ TEST(Guard, ComparesTokens) {
   EXPECT_TRUE(equal_in_constant_time("abc", "abc"));
   for (std::string_view other : {"", "ab", "abd", "abcabc", "abca"}) EXPECT_FALSE(equal_in_constant_time(other, "abc")) << other;
   EXPECT_FALSE(equal_in_constant_time("a", ""));
-}
-
-TEST(JsonText, EscapesAndMendsUtf8) {
-  std::string out;
-  append_json_string(out, "a\"\\\n\x01é\xff\xc3");
-  EXPECT_EQ(out, "\"a\\\"\\\\\\u000a\\u0001é\xEF\xBF\xBD\xEF\xBF\xBD\"");
 }
 
 TEST(Metrics, WritesTheTextFormat) {

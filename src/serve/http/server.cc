@@ -25,6 +25,7 @@ struct HttpServer::Parts {
   Status listen(const Options& options);
   void accept();
   void admit(Tcp::socket socket);
+  bool make_room();
 
   Core core;
   Tcp::acceptor acceptor;
@@ -70,9 +71,24 @@ void HttpServer::Parts::accept() {
   });
 }
 
+/// Connections that only stay open must not keep others out: the one that has
+/// been without a sound request for longest makes room. False when there is
+/// none.
+bool HttpServer::Parts::make_room() {
+  Session* oldest = nullptr;
+  for (Session* session : core.sessions) {
+    if (!session->unheard_since()) continue;
+    if (oldest == nullptr || *session->unheard_since() < *oldest->unheard_since()) oldest = session;
+  }
+  if (oldest == nullptr) return false;
+  ++core.evicted;
+  oldest->close();
+  return true;
+}
+
 void HttpServer::Parts::admit(Tcp::socket socket) {
   ++core.accepted;
-  if (core.sessions.size() >= core.limits.connections) {
+  if (core.sessions.size() >= core.limits.connections && !make_room()) {
     ++core.over_limit;
     static constexpr std::string_view kFull =
         "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: "
@@ -134,6 +150,7 @@ void HttpServer::stop(Duration grace) {
   }
   net::post(core.io, [each_session] { each_session(&Session::close); });
   core.pool.stop();
+  core.probes.stop();
   // Not io.stop(): an accepted socket whose completion still waits in the queue would stay open.
   parts_->work.reset();
   parts_->thread.join();
@@ -148,6 +165,7 @@ ServerCounters HttpServer::counters() const {
   }
   out.connections_accepted = core.accepted;
   out.connections_refused = core.over_limit;
+  out.connections_evicted = core.evicted;
   out.requests = core.requests;
   for (size_t i = 0; i < 6; ++i) out.by_class[i] = core.by_class[i];
   out.queue_full = core.queue_full;
@@ -169,6 +187,8 @@ std::vector<MetricFamily> HttpServer::metrics() const {
       one("millrace_http_connections_accepted_total", "HTTP connections taken.", MetricType::kCounter, now.connections_accepted),
       one("millrace_http_connections_refused_total", "HTTP connections over the limit.", MetricType::kCounter,
           now.connections_refused),
+      one("millrace_http_connections_evicted_total", "Silent HTTP connections closed to make room.", MetricType::kCounter,
+          now.connections_evicted),
       one("millrace_http_queue_full_total", "Requests refused because too many waited.", MetricType::kCounter, now.queue_full),
       one("millrace_http_timeouts_total", "Reads and writes that took too long.", MetricType::kCounter, now.timeouts),
       one("millrace_http_malformed_total", "Requests that were not well-formed or over a limit.", MetricType::kCounter,

@@ -19,7 +19,7 @@ struct Limits {
   size_t body_bytes = 64 << 20;         // 413
   size_t body_bytes_total = 512 << 20;  // of all requests at a time; 503
   size_t stream_buffer_bytes = 256 << 10;
-  size_t connections = 256;  // 503 and close
+  size_t connections = 256;  // then the one that has been silent longest goes; 503 when all are at work
   size_t handler_threads = 8;
   size_t queued_requests = 256;                            // waiting for a handler thread; 503 with Retry-After
   Duration header_timeout = std::chrono::seconds(10);      // 408, for the whole header
@@ -34,6 +34,7 @@ struct ServerCounters {
   uint64_t connections_open = 0;
   uint64_t connections_accepted = 0;
   uint64_t connections_refused = 0;  // over `Limits::connections`
+  uint64_t connections_evicted = 0;  // closed to make room for a new one
   uint64_t requests = 0;             // answered, whatever the status
   uint64_t by_class[6] = {};         // [2] = 2xx …
   uint64_t queue_full = 0;

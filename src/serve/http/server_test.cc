@@ -109,6 +109,9 @@ TEST(HttpServer, RefusesBadRequests) {
       {post + "Transfer-Encoding: chunked\r\n\r\nff\r\n" + std::string(255, 'x') + "\r\n0\r\n\r\n", "413"},
       {post + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", "400"},
       {post + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", "400"},
+      {post + "Content-Length: 5, 5\r\n\r\nhello", "400"},
+      {post + "Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello", "415"},
+      {"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n", "400"},
       {post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"},
       {post + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", "400"},
       {post + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "400"},
@@ -133,9 +136,10 @@ TEST(HttpServer, WantsTheToken) {
   EXPECT_EQ(status_of(ask(*server, get("/"))), "401");
   EXPECT_EQ(status_of(ask(*server, get("/", "Authorization: Bearer s3creT\r\n"))), "401");
   EXPECT_EQ(status_of(ask(*server, get("/", "Authorization: Bearer s3cret\r\n"))), "200");
+  EXPECT_EQ(status_of(ask(*server, get("/", "Authorization: Bearer s3cret\r\nAuthorization: Bearer x\r\n"))), "401");
   EXPECT_EQ(status_of(ask(*server, get("/livez"))), "200");
   EXPECT_EQ(status_of(ask(*server, get("/livez/x"))), "401");
-  EXPECT_EQ(server->counters().refused, 3u);
+  EXPECT_EQ(server->counters().refused, 4u);
 }
 
 TEST(HttpServer, EndsSlowClients) {
@@ -185,12 +189,63 @@ TEST(HttpServer, BoundsConnectionsAndQueue) {
   EXPECT_EQ(status_of(running.read_all()), "200");
   EXPECT_TRUE((status_of(second) == "503") != (status_of(third) == "503"));
   EXPECT_NE((second + third).find("Retry-After: 1"), std::string::npos);
+}
 
-  while (server->counters().connections_open != 0) std::this_thread::yield();
-  RawClient a(server->port()), b(server->port()), c(server->port());
+TEST(HttpServer, ASilentConnectionMakesRoom) {
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  std::atomic<int> inside{0};
+  HttpServer::Options options;
+  options.limits.connections = 3;
+  auto server = start(
+      [&](const Request& request) {
+        ++inside;
+        released.wait();
+        return echo(request);
+      },
+      options);
+  RawClient first(server->port()), second(server->port()), third(server->port());
+  first.send("GET / HTTP/1.1\r\nHost: loc");
+  second.send("GET /livez HTTP/1.1\r\nContent-Len");
   while (server->counters().connections_open != 3) std::this_thread::yield();
-  EXPECT_EQ(status_of(RawClient(server->port()).read_all()), "503");
+  RawClient working(server->port());
+  working.send(get("/1"));
+  EXPECT_EQ(first.read_all(), "");  // the oldest went
+  second.send("gth: 0\r\nHost: localhost\r\n\r\n");
+  third.send(get("/3"));
+  while (inside != 3) std::this_thread::yield();
+  EXPECT_EQ(status_of(RawClient(server->port()).read_all()), "503");  // all are at work
   EXPECT_EQ(server->counters().connections_refused, 1u);
+  EXPECT_EQ(server->counters().connections_evicted, 1u);
+  release.set_value();
+  EXPECT_EQ(status_of(working.read_all()), "200");
+  EXPECT_EQ(status_of(third.read_all()), "200");
+}
+
+TEST(HttpServer, AnswersLivezWhileEveryHandlerWorks) {
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  std::atomic<int> inside{0};
+  HttpServer::Options options;
+  options.limits.handler_threads = 2;
+  options.limits.queued_requests = 2;
+  auto server = start(
+      [&](const Request& request) {
+        if (request.path != "/livez") {
+          ++inside;
+          released.wait();
+        }
+        return echo(request);
+      },
+      options);
+  RawClient a(server->port()), b(server->port());
+  a.send(get("/1"));
+  b.send(get("/2"));
+  while (inside != 2) std::this_thread::yield();
+  EXPECT_EQ(status_of(ask(*server, get("/livez"))), "200");
+  release.set_value();
+  EXPECT_EQ(status_of(a.read_all()), "200");
+  EXPECT_EQ(status_of(b.read_all()), "200");
 }
 
 TEST(HttpServer, StreamsInBoundedPieces) {

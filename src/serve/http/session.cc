@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
+#include <new>
 
 #include "base/log.h"
 #include "serve/http/target.h"
@@ -47,6 +48,13 @@ Response parse_failure(const beast::error_code& error) {
   return error_response(400, "invalid_argument", "the request is not well-formed HTTP: " + error.message());
 }
 
+Response too_large_together() {
+  Response response = error_response(503, "resource_exhausted", "too many large requests at a time",
+                                     "try again in a second, or send smaller ones");
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
 }  // namespace
 
 Session::Session(net::ip::tcp::socket socket, Core& core)
@@ -65,6 +73,8 @@ void Session::drain() {
   keep_alive_ = false;
   if (waiting_) close();
 }
+
+std::optional<SteadyClock::time_point> Session::unheard_since() const { return unheard_since_; }
 
 void Session::close() {
   if (std::exchange(closed_, true)) return;
@@ -108,6 +118,7 @@ void Session::await_request(Duration timeout) {
   parser_->header_limit(static_cast<uint32_t>(core_.limits.header_bytes));
   parser_->body_limit(core_.limits.body_bytes);
   waiting_ = buffer_.size() == 0;
+  unheard_since_ = SteadyClock::now();
   if (!waiting_) return read_header();
   arm_for(timeout);
   socket_.async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this()](ErrorCode error, size_t size) {
@@ -145,7 +156,9 @@ void Session::on_header() {
   keep_alive_ = parser_->keep_alive() && !core_.draining;
   head_only_ = parser_->get().method() == wire::verb::head;
   if (auto refusal = check_header()) return refuse_request(std::move(*refusal));
+  unheard_since_.reset();
   if (parser_->is_done()) return dispatch();
+  if (!reserve_body(parser_->content_length().value_or(0))) return refuse_request(too_large_together());
   body_deadline_ = SteadyClock::now() + core_.limits.body_timeout;
   auto expect = parser_->get().find(wire::field::expect);
   bool asks = expect != parser_->get().end() && lower(view(expect->value())) == "100-continue" && buffer_.size() == 0;
@@ -171,9 +184,11 @@ std::optional<Response> Session::check_header() {
     return error_response(400, "invalid_argument", "Transfer-Encoding is not understood",
                           "send chunked alone, or Content-Length");
   }
-  if (message.count(wire::field::content_length) > 1) {
+  auto length = message.find(wire::field::content_length);
+  bool one_number = length == message.end() || view(length->value()).find_first_not_of("0123456789") == std::string_view::npos;
+  if (message.count(wire::field::content_length) > 1 || !one_number) {
     ++core_.malformed;
-    return error_response(400, "invalid_argument", "Content-Length stands there twice");
+    return error_response(400, "invalid_argument", "Content-Length is not one number");
   }
   auto target = parse_target(view(message.target()));
   if (!target) {
@@ -187,9 +202,16 @@ std::optional<Response> Session::check_header() {
     for (auto& [name, value] : request_.headers)
       if (name == "host") value = target->authority;
   }
-  auto refusal = refuse(core_.guard, request_);
-  if (refusal) ++core_.refused;
-  return refusal;
+  if (auto refusal = refuse(core_.guard, request_)) {
+    ++core_.refused;
+    return refusal;
+  }
+  auto encoding = request_.header("content-encoding");
+  if (encoding && lower(*encoding) != "identity") {
+    ++core_.malformed;
+    return error_response(415, "unsupported_media_type", "a body with a Content-Encoding is not taken", "send it as it is");
+  }
+  return std::nullopt;
 }
 
 void Session::read_body() {
@@ -197,15 +219,26 @@ void Session::read_body() {
   wire::async_read_some(socket_, buffer_, *parser_, [self = shared_from_this()](ErrorCode error, size_t) {
     if (self->closed_) return;
     if (error) return self->read_failed(self->reason(error), false);
-    if (!self->take_body_memory())
-      return self->refuse_request(error_response(503, "resource_exhausted", "too many large requests at a time"));
+    if (!self->take_body_memory(self->parser_->get().body().size())) return self->refuse_request(too_large_together());
     if (self->parser_->is_done()) return self->dispatch();
     self->read_body();
   });
 }
 
-bool Session::take_body_memory() {
-  size_t grown = parser_->get().body().size() - body_held_;
+/// The parser would make room for the whole of an announced body at its first byte, where nobody catches that there is none.
+bool Session::reserve_body(size_t size) {
+  if (!take_body_memory(size)) return false;
+  try {
+    parser_->get().body().reserve(size);
+  } catch (const std::bad_alloc&) {
+    log_warn("http", fmt::format("no memory for a request of {} bytes", size));
+    return false;
+  }
+  return true;
+}
+
+bool Session::take_body_memory(size_t size) {
+  size_t grown = size - std::min(size, body_held_);
   if (core_.body_bytes + grown > core_.limits.body_bytes_total) return false;
   core_.body_bytes += grown;
   body_held_ += grown;
@@ -216,7 +249,8 @@ void Session::dispatch() {
   disarm();
   request_.body = std::move(parser_->get().body());
   core_.bytes_in += request_.body.size();
-  bool queued = core_.pool.submit([self = shared_from_this()] { self->run(self->request_); });
+  HandlerPool& pool = core_.guard.is_exempt(request_.path) ? core_.probes : core_.pool;
+  bool queued = pool.submit([self = shared_from_this()] { self->run(self->request_); });
   if (queued) return;
   ++core_.queue_full;
   Response busy = error_response(503, "resource_exhausted", "too many requests are waiting", "try again in a second");
@@ -229,6 +263,9 @@ void Session::run(const Request& request) {
   Response response;
   try {
     response = core_.handler(request);
+  } catch (const std::bad_alloc&) {
+    log_warn("http", fmt::format("no memory for {} {}", request.method, request.path));
+    response = error_response(503, "resource_exhausted", "there is no memory for this request", "send it in smaller pieces");
   } catch (const std::exception& thrown) {
     log_error("http", fmt::format("the handler of {} {} threw: {}", request.method, request.path, thrown.what()));
     response = error_response(500, "internal", "the server has a bug; its log says more");

@@ -27,6 +27,9 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Ends the connection now if it waits for a request, else after the answer.
   void drain();
   void close();
+  /// Since when the server waits for a request that the guard lets pass;
+  /// nullopt while one is being read or answered.
+  std::optional<boost::asio::steady_timer::time_point> unheard_since() const;
 
  private:
   using ErrorCode = boost::beast::error_code;
@@ -43,7 +46,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_header();
   std::optional<Response> check_header();
   void read_body();
-  bool take_body_memory();
+  bool reserve_body(size_t size);
+  bool take_body_memory(size_t size);
   void read_failed(ErrorCode error, bool nothing_read);
   void dispatch();
   void run(const Request& request);
@@ -71,6 +75,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Request request_;
 
   bool waiting_ = true;  // for a request's first byte
+  std::optional<boost::asio::steady_timer::time_point> unheard_since_;
   bool keep_alive_ = true;
   bool input_is_left_ = false;  // refused before the request was read: linger,
                                 // or the answer is lost to a reset

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "serve/http/json_text.h"
+#include "format/json_doc.h"
 #include "serve/randomuser/person.h"
 
 namespace millrace::serve::randomuser {
@@ -298,10 +298,8 @@ std::string random_users_json(const UserOptions& options) {
   }
   out += ']';
   if (options.info) {
-    out += ",\"info\":{\"seed\":";
-    http::append_json_string(out, options.seed);
-    out +=
-        ",\"results\":" + std::to_string(options.results) + ",\"page\":" + std::to_string(options.page) + ",\"version\":\"1.4\"}";
+    out += ",\"info\":{\"seed\":" + format::to_json(options.seed) + ",\"results\":" + std::to_string(options.results) +
+           ",\"page\":" + std::to_string(options.page) + ",\"version\":\"1.4\"}";
   }
   out += '}';
   return options.pretty ? indent(out) : out;

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "env/fault.h"
 #include "model/select.h"
 
@@ -26,25 +27,12 @@ uint64_t Balance::* count_of(Fate fate) {
   CHECK(false, "a fate without a count");
 }
 
-/// An error that a smaller batch may not have: one bad record in it, or too much memory for all of it at once.
-bool can_be_narrowed(const Error& error) {
-  return error.code == Errc::kInvalidArgument || error.code == Errc::kResourceExhausted;
-}
-
-/// Runs `statement` over the rows [first, first + count) of `input`. What fails is halved until single rows are left, which go to
-/// `on_bad_row`; everything else goes to `on_rows`.
-template <class OnRows, class OnBadRow>
-Status run_narrowing(port::CompiledQuery& statement, const model::ColumnBatch& input, size_t first, size_t count,
-                     const OnRows& on_rows, const OnBadRow& on_bad_row) {
-  auto result = statement.run(input, first, count);
-  if (result) {
-    for (const model::ColumnBatch& rows : *result) TRY_DO(on_rows(rows));
-    return {};
+std::vector<RecordRange> ranges_of(const std::vector<model::RecordRun>& runs) {
+  std::vector<RecordRange> ranges;
+  for (const model::RecordRun& run : runs) {
+    if (!run.records.empty()) ranges.push_back({run.partition.value, run.records.front().offset.value, run.next.value});
   }
-  if (!can_be_narrowed(result.error())) return fail(std::move(result.error()));
-  if (count == 1) return on_bad_row(first, result.error().message);
-  TRY_DO(run_narrowing(statement, input, first, count / 2, on_rows, on_bad_row));
-  return run_narrowing(statement, input, first + count / 2, count - count / 2, on_rows, on_bad_row);
+  return ranges;
 }
 
 }  // namespace
@@ -96,8 +84,59 @@ Status Pipeline::compile() {
   return {};
 }
 
-Status Pipeline::feed(const std::vector<model::RecordRun>& runs) {
+Status Pipeline::feed(const Runs& runs) {
+  if (parts_.attempts == nullptr) return feed_together(runs);
+  std::vector<RecordRange> ranges = ranges_of(runs);
+  if (parts_.attempts->suspects(ranges)) return feed_one_by_one(runs);
+  parts_.attempts->begin(ranges);
+  Status done = feed_together(runs);
+  parts_.attempts->end();
+  return done;
+}
+
+Status Pipeline::feed_one_by_one(const Runs& runs) {
+  for (const model::RecordRun& run : runs) {
+    for (const model::RecordView& record : run.records) {
+      model::RecordRun one;
+      one.partition = run.partition;
+      one.records = {record};
+      one.next = model::Offset(record.offset.value + 1);
+      one.owner = run.owner;
+      if (parts_.attempts->condemns(run.partition.value, record.offset.value)) {
+        TRY_DO(condemn(one));
+        continue;
+      }
+      parts_.attempts->begin_alone(run.partition.value, record.offset.value);
+      Status done = feed_together({one});
+      parts_.attempts->end();
+      TRY_DO(std::move(done));
+    }
+    model::RecordRun rest;  // where the log has gaps, the position is behind them
+    rest.partition = run.partition;
+    rest.next = run.next;
+    TRY_DO(feed_together({rest}));
+  }
+  return {};
+}
+
+Status Pipeline::condemn(const model::RecordRun& one) {
+  log_error("stream", fmt::format("query {}: the process died of {}-{}@{}, which becomes a dead letter", spec_.query, spec_.topic,
+                                  one.partition.value, one.records[0].offset.value));
   Slice slice(spec_.input);
+  take(slice, {one});
+  TRY_DO(refuse(slice, 0, {"process", "crashed", "the process died while it worked on this record alone"}));
+  next_.balance.*count_of(slice.items[0].fate) += 1;
+  // Before the next record runs: if that is deadly too, this one must not come again.
+  return commit();
+}
+
+Status Pipeline::feed_together(const Runs& runs) {
+  Slice slice(spec_.input);
+  take(slice, runs);
+  return process(slice);
+}
+
+void Pipeline::take(Slice& slice, const Runs& runs) {
   for (const model::RecordRun& run : runs) {
     auto partition = static_cast<size_t>(run.partition.value);
     if (partition >= next_.partitions.size()) next_.partitions.resize(partition + 1);
@@ -112,7 +151,6 @@ Status Pipeline::feed(const std::vector<model::RecordRun>& runs) {
   }
   epoch_records_ += slice.items.size();
   next_.balance.in += slice.items.size();
-  return process(slice);
 }
 
 Status Pipeline::process(Slice& slice) {
@@ -125,8 +163,12 @@ Status Pipeline::process(Slice& slice) {
 
 Status Pipeline::decode(Slice& slice) {
   slice.item_of_row.reserve(slice.items.size());
+  bool faults = env::faults_are_on();
   for (size_t i = 0; i < slice.items.size(); ++i) {
     const Slice::Item& item = slice.items[i];
+    if (faults) {
+      TRY_DO(env::fault("stream.decode", fmt::format("{}/{}/{}/", spec_.topic, item.origin.partition, item.origin.offset)));
+    }
     auto fault = decoder_.append(item.record, model::Partition(item.origin.partition), slice.builder);
     if (fault) {
       TRY_DO(refuse(slice, i, *fault));
@@ -153,8 +195,11 @@ Status Pipeline::check_contract(Slice& slice) {
     }
     return {};
   };
-  auto on_bad_row = [&](size_t row, const std::string& message) { return refuse_row(row, "expression_error", message); };
-  TRY_DO(run_narrowing(*contract_, slice.batch, 0, slice.batch.rows, on_rows, on_bad_row));
+  auto on_bad_row = [&](size_t row, const Error& error) {
+    RecordFault fault = fault_of_run("contract", error);
+    return refuse_row(row, fault.code, fault.message);
+  };
+  TRY_DO(Narrowing(*contract_, slice.batch, parts_.clock, narrowing_, on_rows, on_bad_row).run());
   if (std::find(broken.begin(), broken.end(), true) == broken.end()) return {};
 
   std::vector<uint32_t> kept, items;
@@ -171,10 +216,10 @@ Status Pipeline::check_contract(Slice& slice) {
 Status Pipeline::run_sql(Slice& slice) {
   if (slice.batch.rows == 0) return {};
   auto on_rows = [&](const model::ColumnBatch& rows) { return stage(slice, rows); };
-  auto on_bad_row = [&](size_t row, const std::string& message) {
-    return refuse(slice, slice.item_of_row[row], {"sql", "expression_error", message});
+  auto on_bad_row = [&](size_t row, const Error& error) {
+    return refuse(slice, slice.item_of_row[row], fault_of_run("sql", error));
   };
-  return run_narrowing(*query_, slice.batch, 0, slice.batch.rows, on_rows, on_bad_row);
+  return Narrowing(*query_, slice.batch, parts_.clock, narrowing_, on_rows, on_bad_row).run();
 }
 
 Status Pipeline::stage(Slice& slice, const model::ColumnBatch& rows) {
@@ -248,6 +293,7 @@ Status Pipeline::commit() {
   committed_ = next_;
   batch_ = store::Batch();
   epoch_records_ = epoch_bytes_ = 0;
+  narrowing_ = NarrowingBudget();
   return {};
 }
 
@@ -256,6 +302,7 @@ void Pipeline::abandon() {
   next_ = committed_;
   batch_ = store::Batch();
   epoch_records_ = epoch_bytes_ = 0;
+  narrowing_ = NarrowingBudget();
 }
 
 void Pipeline::interrupt() {

@@ -9,6 +9,8 @@
 #include "port/sink.h"
 #include "port/sql_engine.h"
 #include "store/store.h"
+#include "stream/exec/attempts.h"
+#include "stream/exec/narrowing.h"
 #include "stream/exec/position.h"
 #include "stream/exec/record_decoder.h"
 #include "table/dead_letters.h"
@@ -40,13 +42,16 @@ inline constexpr std::string_view kDeleteColumn = "__delete";
 /// What was fed between two commits is an epoch. The rows, the position with its counts and the dead letters of an epoch are one
 /// store::Batch; nothing of it is visible before, all of it afterwards.
 ///
-/// Threading: one thread. Lifetime: engine, sink and store outlive it.
+/// Threading: one thread. Lifetime: the parts outlive it.
 class Pipeline {
  public:
   struct Parts {
     port::SqlEngine& engine;
     port::Sink& sink;
     store::Store& store;
+    env::Clock& clock;
+    /// Where records that the process dies of are noted; may be null.
+    Attempts* attempts = nullptr;
   };
   /// Compiles the statements. `position` is where the query stands. Errors: kInvalidArgument with DuckDB's words.
   static Result<std::unique_ptr<Pipeline>> create(PipelineSpec spec, const Parts& parts, Position position);
@@ -78,12 +83,20 @@ class Pipeline {
   const Position& position() const { return committed_; }
   size_t epoch_records() const { return epoch_records_; }
   size_t epoch_bytes() const { return epoch_bytes_; }
+  /// So much time went into records that do not end that the epoch should be committed before more is fed.
+  bool epoch_is_slow() const { return narrowing_.spent(); }
 
  private:
   struct Slice;  // records that are decoded and run together
+  using Runs = std::vector<model::RecordRun>;
 
   Pipeline(PipelineSpec spec, const Parts& parts, Position position);
   Status compile();
+  Status feed_together(const Runs& runs);
+  /// Each record by itself; the ones that the process died of are dead letters at once.
+  Status feed_one_by_one(const Runs& runs);
+  Status condemn(const model::RecordRun& one);
+  void take(Slice& slice, const Runs& runs);
   Status process(Slice& slice);
   Status decode(Slice& slice);
   Status check_contract(Slice& slice);
@@ -105,6 +118,7 @@ class Pipeline {
   store::Batch batch_;
   size_t epoch_records_ = 0;
   size_t epoch_bytes_ = 0;
+  NarrowingBudget narrowing_;  // of the epoch
 };
 
 }  // namespace millrace::stream

@@ -71,7 +71,7 @@ class PipelineTest : public ::testing::Test {
     if (pipeline_ == nullptr) {
       Position start;
       start.topic_id = *parse_uuid("123e4567-e89b-42d3-a456-426614174000");
-      auto made = Pipeline::create(spec_, {*engine_, sink_, *store_}, start);
+      auto made = Pipeline::create(spec_, {*engine_, sink_, *store_, env::real_clock()}, start);
       EXPECT_TRUE(made) << (made ? "" : made.error().message);
       pipeline_ = std::move(*made);
     }
@@ -227,6 +227,35 @@ TEST_F(PipelineTest, SeveralRowsOfARecordHaveOrdinals) {
   EXPECT_EQ(pipeline().position().balance.rows_written, 6u);
 }
 
+TEST_F(PipelineTest, ARecordThatTheProcessDiedOfTwiceIsADeadLetterAtOnce) {
+  Position start;
+  start.topic_id = *parse_uuid("123e4567-e89b-42d3-a456-426614174000");
+  std::string page = dir_ + "/attempt";
+  auto die = [&](auto begin) {
+    auto attempts = *Attempts::open(page, start.topic_id);
+    begin(*attempts);
+    *attempts->crash_note() = 1;
+  };
+  die([](Attempts& attempts) { attempts.begin({{0, 0, 4}}); });
+  die([](Attempts& attempts) { attempts.begin_alone(0, 2); });
+  auto attempts = *Attempts::open(page, start.topic_id);
+  pipeline_ = *Pipeline::create(spec_, {*engine_, sink_, *store_, env::real_clock(), attempts.get()}, start);
+  ASSERT_TRUE(pipeline_->feed({run_of({record(1), record(2), record(3), record(4)})}));
+  // What came before it and it itself are committed, whatever the record behind it does.
+  EXPECT_EQ(stored().partitions.at(0).next, model::Offset(3));
+  EXPECT_EQ(sink_.rows.size(), 2u);
+  ASSERT_TRUE(pipeline_->commit());
+  EXPECT_EQ(sink_.rows.size(), 3u);
+  ASSERT_EQ(letters().size(), 1u);
+  EXPECT_EQ(letters()[0].code, "crashed");
+  EXPECT_EQ(letters()[0].offset, 2);
+  EXPECT_EQ(letters()[0].value, record(3));
+  Balance balance = stored().balance;
+  EXPECT_EQ(balance.in, 4u);
+  EXPECT_EQ(balance.accounted(), 4u);
+  EXPECT_EQ(balance.dead, 1u);
+}
+
 TEST_F(PipelineTest, AReplayIsAnEpochOfItsOwnAndKeepsTheVersion) {
   spec_.statement = "SELECT CASE WHEN word = 'boom' THEN CAST(word AS BIGINT) ELSE id END AS id, word, __row FROM events";
   process({record(1, "boom"), record(2, "boom"), record(3)});
@@ -234,7 +263,7 @@ TEST_F(PipelineTest, AReplayIsAnEpochOfItsOwnAndKeepsTheVersion) {
   Position before = pipeline().position();
   pipeline_.reset();
   spec_.statement = "SELECT id, word, __row FROM events";
-  auto made = Pipeline::create(spec_, {*engine_, sink_, *store_}, before);
+  auto made = Pipeline::create(spec_, {*engine_, sink_, *store_, env::real_clock()}, before);
   ASSERT_TRUE(made);
   pipeline_ = std::move(*made);
   sink_.newest = 1'000'000'001;  // of the second letter's record

@@ -34,7 +34,8 @@ std::string encode_position(const Position& position) {
 Result<Position> decode_position(std::string_view bytes) {
   ByteReader in(bytes);
   if (auto format = in.le<uint8_t>(); format != kFormat) {
-    return fail(Errc::kCorruption, "a query position has format " + std::to_string(format) + "; this version reads format 1");
+    return fail(format > kFormat ? Errc::kFailedPrecondition : Errc::kCorruption,
+                "a query position has format " + std::to_string(format) + "; this version reads format 1");
   }
   Position position;
   std::string_view id = in.bytes(16);

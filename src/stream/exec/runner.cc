@@ -134,7 +134,8 @@ Status Runner::run_epoch(Duration wait) {
     TRY_DO(pipeline.feed(runs));
     bool caught_up =
         pipeline.epoch_records() - records < kSliceRecordsMax / 2 && pipeline.epoch_bytes() - bytes < kSliceBytesMax / 2;
-    if (caught_up || pipeline.epoch_records() >= kEpochRecordsMax || pipeline.epoch_bytes() >= kEpochBytesMax) break;
+    bool full = pipeline.epoch_records() >= kEpochRecordsMax || pipeline.epoch_bytes() >= kEpochBytesMax;
+    if (caught_up || full || pipeline.epoch_is_slow()) break;
     TRY(runs, parts_.source->poll(limit, Duration(0)));
   }
   uint64_t before = pipeline.position().epoch;
@@ -167,7 +168,7 @@ void Runner::publish(std::optional<Error> failure) {
 /// Leaves the query failed, or running again when the failure is of a kind that passes.
 void Runner::wait_for_retry(const Error& failure) {
   publish(failure);
-  if (failure.code != Errc::kResourceExhausted && failure.code != Errc::kUnavailable) return;
+  if (failure.code != Errc::kDiskFull && failure.code != Errc::kResourceExhausted && failure.code != Errc::kUnavailable) return;
   Duration until = clock_.monotonic() + retry_after_;
   retry_after_ = std::min(retry_after_ * 2, kRetryMax);
   MutexLock lock(mutex_);
@@ -178,6 +179,7 @@ void Runner::wait_for_retry(const Error& failure) {
 }
 
 void Runner::loop() {
+  env::CrashNote note(parts_.attempts == nullptr ? nullptr : parts_.attempts->crash_note());
   bool sought = false;
   while (true) {
     {
@@ -195,7 +197,11 @@ void Runner::loop() {
     if (!done) {
       parts_.pipeline->abandon();
       if (is_stopping()) continue;  // stop() interrupts what is under way
-      log_error("stream", fmt::format("query {} failed: {}", parts_.pipeline->spec().query, done.error().message));
+      const std::string& query = parts_.pipeline->spec().query;
+      log_error("stream", fmt::format("query {} failed: {}", query, done.error().message));
+      if (done.error().code == Errc::kOutOfRange) {
+        done.error().hint = fmt::format("`millrace query reset {} --from earliest` goes on with what is kept", query);
+      }
       wait_for_retry(done.error());
       sought = false;
     } else {

@@ -45,6 +45,7 @@ class Runner {
   struct Parts {
     std::unique_ptr<port::Source> source;
     std::unique_ptr<port::Sink> sink;
+    std::unique_ptr<Attempts> attempts;  // may be null
     std::unique_ptr<Pipeline> pipeline;
   };
   Runner(Parts parts, env::Clock& clock, bool paused);

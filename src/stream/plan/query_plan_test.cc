@@ -112,6 +112,7 @@ TEST_F(QueryPlanTest, RefusesWhatNeedsStateOrASecondInputWithItsPlace) {
       {"SELECT email.* FROM users", "'email.*' names neither the topic nor a column with fields"},
       {"SELECT CAST(uuid() AS text) FROM users", "an expression with uuid(), random(), now() or event_time needs a name"},
       {"SELECT list_transform(tags, lambda t: uuid()) AS a FROM users", "cannot stand in a lambda"},
+      {"SELECT row(setseed(0.5)) -> 'x' AS a FROM users", "gives another result in a replay"},
       {"SELECT uuid() AS id, unnest(tags, recursive := true) AS t FROM users", "beside a recursive UNNEST"},
       {"SELECT n FROM users WHERE unnest(tags) = 'a'", "UNNEST can only stand in the select list"},
   };

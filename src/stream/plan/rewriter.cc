@@ -188,11 +188,16 @@ Status Rewriter::rewrite_children(Json& node) {
   return {};
 }
 
-/// What stands left of `->`: one parameter, row() of several, or, as `->` is JSON's operator too, any value.
+/// What stands left of `->`: one parameter, row() of several, or, as `->` is JSON's operator too, any value. A row() of anything
+/// but plain names is a value.
 Status Rewriter::enter_lambda(Json& left) {
   std::vector<std::string> names = column_names(left);
   bool parameters =
       class_of(left) == "FUNCTION" && has_elements(left, "children") && lower_case(left.string_or("function_name", "")) == "row";
+  if (parameters) {
+    const Json::Array& children = *left.find("children")->as_array();
+    parameters = std::all_of(children.begin(), children.end(), [](const Json& one) { return column_names(one).size() == 1; });
+  }
   if (names.empty() && !parameters) return rewrite(left);
   if (!names.empty()) {
     // A column that may be a parameter is read in any case; at worst that is one too many. `lambda x:` gives x no place.
