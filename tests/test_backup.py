@@ -169,6 +169,7 @@ def test_at_rest_and_after_a_kill(folder):
     """No server: the same, and nothing in the source changes; after kill -9 with what recovery would do to the copy."""
     with Server(PIPELINE) as server:
         with Load(server) as load:
+            wait_until(lambda: server.json("dags", "runs", "beat"), "the dag has run")
             server.kill()
         acked, sent = load.acked(), load.sent()
         before = digests(server.data)
