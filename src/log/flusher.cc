@@ -63,6 +63,7 @@ void Flusher::run() {
     }
     // A failure is told to those who wait, by the partition.
     for (auto& partition : due) {
+      partition->gather();
       began_ = clock_.monotonic().count();
       (void)partition->sync_once();
       began_ = kIdle;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -137,6 +138,7 @@ Status PartitionLog::write_out(std::string_view batch) {
 }
 
 void PartitionLog::after_write() {
+  if (++unsynced_appends_ == group_) group_is_back_.notify_one();
   if (settings_.sync != SyncMode::kAlways) signal_waiters();
   if (settings_.sync == SyncMode::kNever || sync_requested_) return;
   sync_requested_ = true;
@@ -175,6 +177,14 @@ void PartitionLog::write_index(const SegmentIndex& index) {
 
 // ---- making durable
 
+void PartitionLog::gather() {
+  // Where a few threads append, waiting costs more than it saves. The time is about half of what a sync takes on a quick disk.
+  constexpr uint64_t kGroupMin = 8;
+  constexpr Duration kMoment = std::chrono::microseconds(60);
+  MutexLock lock(mutex_);
+  if (group_ >= kGroupMin && unsynced_appends_ < group_) group_is_back_.wait_for(mutex_, kMoment);
+}
+
 Status PartitionLog::sync_once() {
   std::shared_ptr<env::File> file;
   model::Offset end;
@@ -187,6 +197,7 @@ Status PartitionLog::sync_once() {
     if (flushed_ == index_.summary().next) return {};
     file = file_;
     end = index_.summary().next;
+    group_ = std::exchange(unsynced_appends_, 0);
   }
   // Outside of the lock, so that the next round gathers meanwhile. A roll in between syncs the old file itself.
   Status synced = env::fault("log.before_sync");

@@ -174,6 +174,8 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   Result<model::Offset> place_batch(std::string& batch, const codec::kafka_record::BatchHeader& header) REQUIRES(mutex_);
   Status write_out(std::string_view batch) REQUIRES(mutex_);
   Status roll() REQUIRES(mutex_);
+  /// The flusher's: gives the threads that the last sync has woken a moment to append again, so that one sync serves them all.
+  void gather();
   Status sync_once();
   Status sync_failed(Error error) REQUIRES(mutex_);
   void after_write() REQUIRES(mutex_);
@@ -220,6 +222,9 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   bool reads_refused_ GUARDED_BY(mutex_) = false;
   bool closed_ GUARDED_BY(mutex_) = false;
   bool sync_requested_ GUARDED_BY(mutex_) = false;
+  uint64_t unsynced_appends_ GUARDED_BY(mutex_) = 0;
+  uint64_t group_ GUARDED_BY(mutex_) = 0;  // appends that the last sync served
+  CondVar group_is_back_;
   uint64_t cuts_ GUARDED_BY(mutex_) = 0;
   std::vector<Waiter*> waiters_ GUARDED_BY(mutex_);
 
