@@ -1,7 +1,8 @@
 // The whole data path with the product's own parts: log -> decode -> SQL -> sink -> commit.
-//   P1  into a durable table of random uuid keys, ingest and settled    P2  into nothing    P6  produce -> durable -> visible,
-//   1,000 records/s    P12  what becomes of rate and memory while N records go through, a line for each tenth (only when asked
-//   for)
+//   P1   into a durable table of random uuid keys, ingested and settled
+//   P2   into nothing
+//   P6   produce -> durable -> visible, 1,000 records/s
+//   P12  rate and memory while N records go through, a line for each tenth; only when asked for
 // One line a case on stderr, JSON on stdout.   pipeline_bench [--rows N] [--dir DIR] [--case p1|p2|p6|p12|p12-null] [--seconds S]
 // For the comparison with others on the same bytes: `--write FILE` writes the N records as lines of JSON and ends; `--input FILE`
 // takes them from there.

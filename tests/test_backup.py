@@ -218,8 +218,7 @@ SLOW = "file.write=delay,ms=1000,path=/slow/"
 def test_killed_server_leaves_no_backup(folder):
     target = folder / "slow" / "b"
     with Server(PIPELINE) as server:
-        server.process.kill()
-        server.process.wait()
+        server.kill()
         server.start(faults=SLOW)
         with Load(server) as load:
             command = spawn_backup(server, target)
@@ -257,8 +256,7 @@ def test_killed_command_leaves_no_backup(folder):
 def test_an_error_leaves_nothing(folder):
     target = folder / "bad" / "b"
     with Server(PIPELINE) as server:
-        server.process.kill()
-        server.process.wait()
+        server.kill()
         server.start(faults="file.write=enospc,after=3,path=/bad/")
         server.produce("people", ['{"id": 1, "name": "a"}'])
         refused("backup", target, "--data", server.data, words=["no space"])
@@ -273,8 +271,7 @@ def test_an_error_leaves_nothing(folder):
 def test_one_at_a_time_and_topics_stay_meanwhile(folder):
     target = folder / "slow" / "b"
     with Server(PIPELINE) as server:
-        server.process.kill()
-        server.process.wait()
+        server.kill()
         server.start(faults=SLOW)
         run("topic", "create", "other", "--data", server.data)
         command = spawn_backup(server, target)

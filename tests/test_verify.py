@@ -92,12 +92,7 @@ def server():
 
 @pytest.fixture
 def copy(server, tmp_path):
-    return pathlib_copy(server.data, tmp_path / "data")
-
-
-def pathlib_copy(source, target):
-    shutil.copytree(source, target)
-    return target
+    return shutil.copytree(server.data, tmp_path / "data")
 
 
 def kind(name):

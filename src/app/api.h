@@ -51,6 +51,9 @@ Response handle(Instance& instance, const Request& request);
 
 Response json_response(const format::Json& json, int status = 200);
 
+/// Where to begin in a partition: earliest, latest, an offset (brought into what is kept), or a time. Errors: kInvalidArgument.
+Result<model::Offset> offset_from(log::PartitionLog& partition, std::string_view from);
+
 /// A key or value: text when it is UTF-8, else `base64:…`; null when it is null.
 format::Json bytes_json(const std::optional<std::string_view>& bytes);
 

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "app/api.h"
 #include "table/dead_letters.h"
 #include "table/table_reader.h"
@@ -49,25 +47,12 @@ Result<Response> resume(const Call& call) {
   return describe(call);
 }
 
-/// `from`: earliest, latest, an offset for every partition, or a time.
+/// The same `from` for every partition.
 Result<std::vector<model::Offset>> offsets_from(log::Topic& topic, const std::string& from) {
   std::vector<model::Offset> offsets;
   for (int32_t p = 0; p < topic.partition_count(); ++p) {
-    log::PartitionLog& partition = topic.partition(model::Partition(p));
-    int64_t number = 0;
-    auto [end, error] = std::from_chars(from.data(), from.data() + from.size(), number);
-    if (from == "earliest") {
-      offsets.push_back(partition.start_offset());
-    } else if (from == "latest") {
-      offsets.push_back(partition.end_offset());
-    } else if (error == std::errc() && end == from.data() + from.size()) {
-      if (number < 0) return fail(Errc::kInvalidArgument, fmt::format("'{}' is not an offset: they begin with 0", from));
-      offsets.emplace_back(std::clamp(number, partition.start_offset().value, partition.end_offset().value));
-    } else {
-      TRY(Instant time, parse_instant(from));
-      TRY(model::Offset at, partition.offset_for_time(to_millis(time)));
-      offsets.push_back(at);
-    }
+    TRY(model::Offset offset, offset_from(topic.partition(model::Partition(p)), from));
+    offsets.push_back(offset);
   }
   return offsets;
 }

@@ -266,7 +266,7 @@ Json record_json(const log::Topic& topic, int32_t partition, const model::Record
   return json;
 }
 
-/// Where to read each partition: `positions=3,0,17`, or `from=earliest|OFFSET|TIME`, or `last=N` records in all.
+/// Where to read each partition: `positions=3,0,17`, or `from=earliest|latest|OFFSET|TIME`, or `last=N` records in all.
 Result<std::vector<model::Offset>> tail_positions(const Call& call, log::Topic& topic) {
   std::vector<model::Offset> positions;
   std::string_view given = call.parameter("positions");
@@ -275,24 +275,15 @@ Result<std::vector<model::Offset>> tail_positions(const Call& call, log::Topic& 
   for (int32_t p = 0; p < topic.partition_count(); ++p) {
     log::PartitionLog& partition = topic.partition(model::Partition(p));
     int64_t start = partition.start_offset().value, end = partition.end_offset().value;
-    int64_t number = 0;
     if (!given.empty()) {
+      int64_t number = 0;
       auto [stop, error] = std::from_chars(given.data(), given.data() + given.size(), number);
       if (error != std::errc()) return fail(Errc::kInvalidArgument, "'positions' is one offset a partition, with commas");
       given.remove_prefix(std::min(given.size(), static_cast<size_t>(stop - given.data()) + 1));
       positions.emplace_back(std::clamp(number, start, end));
-    } else if (from == "earliest") {
-      positions.emplace_back(start);
     } else if (!from.empty()) {
-      auto [stop, error] = std::from_chars(from.data(), from.data() + from.size(), number);
-      if (error == std::errc() && stop == from.data() + from.size()) {
-        if (number < 0) return fail(Errc::kInvalidArgument, fmt::format("'{}' is not an offset: they begin with 0", from));
-        positions.emplace_back(std::clamp(number, start, end));
-      } else {
-        TRY(Instant time, parse_instant(from));
-        TRY(model::Offset at, partition.offset_for_time(to_millis(time)));
-        positions.push_back(at);
-      }
+      TRY(model::Offset offset, offset_from(partition, from));
+      positions.push_back(offset);
     } else {
       positions.emplace_back(std::max(start, end - last));
     }
@@ -373,5 +364,18 @@ constexpr Route kRoutes[] = {
 }  // namespace
 
 std::span<const Route> topic_routes() { return kRoutes; }
+
+Result<model::Offset> offset_from(log::PartitionLog& partition, std::string_view from) {
+  if (from == "earliest") return partition.start_offset();
+  if (from == "latest") return partition.end_offset();
+  int64_t number = 0;
+  auto [end, error] = std::from_chars(from.data(), from.data() + from.size(), number);
+  if (error == std::errc() && end == from.data() + from.size()) {
+    if (number < 0) return fail(Errc::kInvalidArgument, fmt::format("'{}' is not an offset: they begin with 0", from));
+    return model::Offset(std::clamp(number, partition.start_offset().value, partition.end_offset().value));
+  }
+  TRY(Instant time, parse_instant(from));
+  return partition.offset_for_time(to_millis(time));
+}
 
 }  // namespace millrace::app

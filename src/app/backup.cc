@@ -11,6 +11,7 @@
 #include "connect/sqlite/sqlite_metadata_store.h"
 #include "log/catalog.h"
 #include "log/partition_state.h"
+#include "store/verify.h"
 #include "stream/exec/position.h"
 
 namespace millrace::app {
@@ -49,12 +50,10 @@ Status plan_file(env::FileSystem& files, const std::string& from, std::string na
   return {};
 }
 
-/// RocksDB's own log and lock are nobody's data.
 Status plan_store(env::FileSystem& files, const std::string& dir, Plan& plan) {
   TRY(auto names, files.list(dir));
   for (const std::string& name : names) {
-    if (name == "LOCK" || name.starts_with("LOG") || name == "ingest-tmp") continue;
-    TRY_DO(plan_file(files, dir + "/" + name, "store/" + name, plan));
+    if (store::is_data_file(name)) TRY_DO(plan_file(files, dir + "/" + name, "store/" + name, plan));
   }
   return {};
 }
@@ -102,20 +101,16 @@ Status plan_topics(env::FileSystem& files, store::Store& copied, log::Log& log, 
 
 /// Positions in the store's copy: the queries go on from there.
 Status plan_queries(store::Store& copied, const log::Catalog& catalog, BackupManifest& manifest) {
-  constexpr std::string_view kPrefix = "query/", kSuffix = "/position";
-  auto cursor = copied.scan(store::Space::kMeta, kPrefix, "query0");
-  for (; cursor->valid(); cursor->next()) {
-    std::string_view key = cursor->key();
-    if (!key.ends_with(kSuffix)) continue;
-    TRY(stream::Position position, stream::decode_position(cursor->value()));
+  return stream::each_position(copied, [&](std::string_view name, std::string_view bytes) -> Status {
+    TRY(stream::Position position, stream::decode_position(bytes));
     BackupManifest::Query& query = manifest.queries.emplace_back();
-    query.name = key.substr(kPrefix.size(), key.size() - kPrefix.size() - kSuffix.size());
-    for (const auto& [name, entry] : catalog) {
-      if (entry.id == position.topic_id) query.topic = name;
+    query.name = name;
+    for (const auto& [topic, entry] : catalog) {
+      if (entry.id == position.topic_id) query.topic = topic;
     }
     for (const stream::PartitionPosition& partition : position.partitions) query.next.push_back(partition.next);
-  }
-  return cursor->status();
+    return {};
+  });
 }
 
 /// What the attempts of tasks have said. Not their `.pid` files: a server on the copy would end the programs of the first one.

@@ -22,9 +22,8 @@ class Backups {
  public:
   explicit Backups(DataDir& data) : data_(data) {}
 
-  /// Fills `target`, an absolute path that is absent or empty. Errors: kFailedPrecondition (one runs already, or the server
-  /// stops), kAlreadyExists, kInvalidArgument (within the data directory), kDiskFull, kCancelled, kIo. Nothing is left of it
-  /// then.
+  /// Fills `target`, an absolute path that is absent or empty. Errors: kFailedPrecondition (one runs already), kAlreadyExists,
+  /// kInvalidArgument (within the data directory), kDiskFull, kCancelled (the server stops), kIo. Nothing is left of it then.
   Result<BackupManifest> make(const std::string& target);
 
   struct State {
@@ -34,7 +33,7 @@ class Backups {
     uint64_t bytes_total = 0;
   };
   State state() const;
-  /// The one that runs gives up, and no other begins.
+  /// The one that runs gives up, and so does every later one.
   void stop() { stopping_ = true; }
 
  private:

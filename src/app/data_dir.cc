@@ -70,12 +70,12 @@ Status check_formats(env::FileSystem& files, const std::string& path) {
   if (!store) return store.error().code == Errc::kFailedPrecondition ? Status(fail(std::move(store.error()))) : Status();
   TRY(log::Catalog catalog, log::read_catalog(**store));
   TRY_DO(table::Tables::open(**store));
-  for (auto cursor = (*store)->scan(store::Space::kMeta, "query/", "query0"); cursor->valid(); cursor->next()) {
-    if (!cursor->key().ends_with("/position")) continue;
-    auto position = stream::decode_position(cursor->value());
+  TRY_DO(stream::each_position(**store, [](std::string_view, std::string_view bytes) -> Status {
+    auto position = stream::decode_position(bytes);
     // A damaged one stops its query, and nothing else.
     if (!position && position.error().code == Errc::kFailedPrecondition) return fail(std::move(position.error()));
-  }
+    return {};
+  }));
   for (const auto& [name, topic] : catalog) {
     for (int32_t p = 0; p < topic.settings.partitions; ++p) {
       std::string state = fmt::format("{}/{}-{}/partition.state", log_path(path), name, p);

@@ -12,7 +12,7 @@
 
 namespace millrace::app {
 
-/// Everything durable of one data directory but the scheduler's state: lock, store, topics, tables (architecture, section 6).
+/// Everything durable of one data directory but the scheduler's state: lock, store, topics, tables (ARCHITECTURE.md).
 ///
 /// Opening recovers whatever a crash left, and nothing else: what a clean stop left has a seal (seal.h), and is refused unless it
 /// is just that. The destructor of a writable one seals it. Nothing is written before these checks are done. Errors: kUnavailable

@@ -47,9 +47,9 @@ class FileTree {
   std::vector<std::string> made_;  // directories before what is in them
 };
 
-/// Size and checksum of the first `bytes` of a file; `on_bytes` sees each piece. kCorruption when the file is shorter.
+/// CRC-32C of the first `bytes` of a file; `on_bytes` sees each piece. kCorruption when the file is shorter.
 Result<uint32_t> read_through(env::FileSystem& files, const std::string& path, uint64_t bytes,
-                              const std::function<Status(uint64_t position, std::string_view)>& on_bytes);
+                              const std::function<Status(uint64_t position, std::string_view)>& on_bytes = {});
 
 /// Errors: kAlreadyExists unless `path` is absent or an empty directory.
 Status check_absent_or_empty(env::FileSystem& files, const std::string& path);

@@ -10,7 +10,7 @@
 /// What can be said of a query that compiles.
 namespace millrace::app {
 
-/// Of two records with one key in two partitions either may be committed last (architecture, data path 8). `tree` is the query's.
+/// Of two records with one key in two partitions either may be committed last. `tree` is the query's.
 void warn_key_across_partitions(const project::Project& project, const project::Query& query, const project::Table& table,
                                 const std::string& topic_name, const format::Json& tree, project::FaultList& faults);
 

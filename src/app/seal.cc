@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <utility>
 
 #include "app/data_dir.h"
+#include "app/file_tree.h"
 #include "codec/kafka_record/record_batch.h"
+#include "store/verify.h"
 
 namespace millrace::app {
 namespace {
@@ -117,8 +120,7 @@ class SealedFiles {
   Status add_store() {
     TRY(auto names, list(store_path(data_)));
     for (const std::string& name : names) {
-      if (name == "LOCK" || name.starts_with("LOG") || name == "ingest-tmp") continue;
-      found_.emplace("store/" + name, !name.ends_with(".sst"));
+      if (store::is_data_file(name)) found_.emplace("store/" + name, !name.ends_with(".sst"));
     }
     return {};
   }
@@ -143,19 +145,13 @@ class SealedFiles {
 };
 
 Result<Seal::File> measure(env::FileSystem& files, const std::string& data, const std::string& name, bool with_crc) {
-  TRY(auto file, files.open(data + "/" + name, env::OpenMode::kRead));
+  std::string path = data + "/" + name;
+  TRY(auto file, files.open(path, env::OpenMode::kRead));
   Seal::File out{name, 0, {}};
   TRY(out.bytes, file->size());
-  if (!with_crc) return out;
-  std::string piece(64 << 10, '\0');
-  uint32_t crc = 0;
-  for (uint64_t position = 0; position < out.bytes;) {
-    TRY(size_t got, file->read_at(position, piece.data(), piece.size()));
-    if (got == 0) return fail(Errc::kIo, fmt::format("{}/{} ends at byte {} while it is read", data, name, position));
-    crc = crc32c(std::string_view(piece).substr(0, got), crc);
-    position += got;
+  if (with_crc) {
+    TRY(out.crc, read_through(files, path, out.bytes));
   }
-  out.crc = crc;
   return out;
 }
 

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include "cli/command.h"
+#include "env/descriptors.h"
 #include "env/env.h"
 #include "env/fault.h"
 
@@ -41,10 +41,9 @@ std::vector<Finding> examine(const std::string& data) {
     findings.push_back(
         {"disk", space->free_bytes > (uint64_t{1} << 30), fmt::format("{} MiB free in {}", space->free_bytes >> 20, data)});
   }
-  rlimit files{};
-  getrlimit(RLIMIT_NOFILE, &files);
+  uint64_t descriptors = env::descriptor_limit();
   findings.push_back(
-      {"descriptors", files.rlim_cur >= 1024, fmt::format("{} files may be open; raise with `ulimit -n`", files.rlim_cur)});
+      {"descriptors", descriptors >= 1024, fmt::format("{} files may be open; raise with `ulimit -n`", descriptors)});
 #if defined(__x86_64__)
   findings.push_back({"processor", __builtin_cpu_supports("sse4.2") != 0, "SSE4.2 for checksums"});
 #endif
@@ -58,9 +57,8 @@ void add_doctor(CLI::App& program, Session& session) {
   add_data_option(*verb, session);
   add_output_option(*verb, session);
   verb->footer(
-      "Fault points are set with MILLRACE_FAULTS=\"name=action[,after=N][,odds=P][,seed=S][,ms=N][,path=TEXT];…\",\nactions "
-      "exit, eio, enospc, "
-      "short, delay, drop_unsynced.");
+      "Fault points are set with MILLRACE_FAULTS=\"name=action[,after=N][,odds=P][,seed=S][,ms=N][,path=TEXT];…\",\n"
+      "actions exit, abort, eio, enospc, short, delay, drop_unsynced.");
   verb->callback([&session] {
     std::vector<Finding> findings = examine(session.data);
     Json list = Json::array(), points = Json::array();

@@ -12,12 +12,16 @@ using format::Json;
 
 namespace {
 
-Status restore(Session& session, const std::string& backup, const std::string& directory) {
+Result<app::BackupManifest> restore_with_progress(const std::string& backup, const std::string& directory) {
   ProgressLine line("restore");
-  TRY(app::BackupManifest manifest, app::restore(env::real_file_system(), backup, directory, [&](uint64_t done, uint64_t total) {
-        line.show(done, total);
-        return Status();
-      }));
+  return app::restore(env::real_file_system(), backup, directory, [&](uint64_t done, uint64_t total) {
+    line.show(done, total);
+    return Status();
+  });
+}
+
+Status restore(Session& session, const std::string& backup, const std::string& directory) {
+  TRY(app::BackupManifest manifest, restore_with_progress(backup, directory));
   Json point = point_json(manifest);
   if (session.json()) {
     print_object(session, point.set("data", directory));

@@ -200,7 +200,8 @@ void add_topic(CLI::App& program, Session& session) {
   tail_verb->add_option("-n,--count", options->count, "how many records at most")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  tail_verb->add_option("--from", options->from, "earliest, an offset, or a time (2026-01-31T08:00:00Z) instead of the end");
+  tail_verb->add_option("--from", options->from,
+                        "earliest, latest, an offset, or a time (2026-01-31T08:00:00Z) instead of the end");
   tail_verb->add_flag("-f,--follow", options->follow, "go on with records as they arrive");
   tail_verb->callback([&session, options] { session.check(tail(session, *options)); });
 

@@ -73,7 +73,7 @@ class WrittenFile {
   std::vector<Overwrite> overwrites_ GUARDED_BY(mutex_);  // of durable bytes, oldest first
 };
 
-/// What stands under a name, kept while the name goes: see `names_*`.
+/// What stands under a name, kept while the name goes, for note_removed and note_renamed.
 class KeptFile {
  public:
   KeptFile() = default;

@@ -33,9 +33,8 @@ class JsonPath {
 
 /// Calls `on_match` with the source text of each match, in order. `[*]` gives the elements of an array. Of equal names the last
 /// one counts. Returns whether the document has what the path speaks of: false when a name or an index before `[*]` is missing,
-/// or what
-/// `[*]` stands for is no array; null is as good as an empty array. Errors: kInvalidArgument when the document is not JSON (all
-/// of it is checked first) or nests deeper than 128; the first error of `on_match`.
+/// or what `[*]` stands for is no array; null is as good as an empty array. Errors: kInvalidArgument when the document is not
+/// JSON (all of it is checked first) or nests deeper than 128; the first error of `on_match`.
 Result<bool> select(std::string_view document, const JsonPath& path,
                     const std::function<Status(std::string_view raw_json)>& on_match);
 

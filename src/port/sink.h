@@ -10,7 +10,7 @@
 
 namespace millrace::port {
 
-/// What lets a sink take part in an epoch's commit; the pipeline's guarantee follows from it (architecture 4.5-4.8).
+/// What lets a sink take part in an epoch's commit; the pipeline's guarantee follows from it.
 enum class SinkKind {
   kLocalCommit,    // its rows join the epoch's store::Batch: exactly-once
   kTransactional,  // rows and epoch marker in one foreign transaction: exactly-once
@@ -28,7 +28,7 @@ struct RowOrigin {
   int32_t partition = 0;
   int64_t offset = 0;
   int64_t timestamp_ms = 0;  // of the record
-  uint64_t version = 0;      // architecture 4.8: microseconds, grows along an input partition
+  uint64_t version = 0;      // microseconds, grows along an input partition
   uint32_t ordinal = 0;      // of the row among those of its record
   bool erase = false;        // the row says that its key is deleted
 };

@@ -20,7 +20,7 @@ constexpr double kRelationWeight = 20;
 struct NameLess {
   bool operator()(const std::string& a, const std::string& b) const {
     return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
-                                        [](char x, char y) { return std::tolower(x) < std::tolower(y); });
+                                        [](unsigned char x, unsigned char y) { return std::tolower(x) < std::tolower(y); });
   }
 };
 /// What a name stands for, as a number of expressions. Doubles: a chain of 20,000 aliases passes every integer.

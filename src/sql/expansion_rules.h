@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string_view>
-
 #include "base/result.h"
 #include "format/json_doc.h"
 

@@ -9,8 +9,6 @@
 
 #include <algorithm>
 
-#include <algorithm>
-
 #include "env/descriptors.h"
 #include "env/machine.h"
 #include "store/rocks.h"
@@ -94,6 +92,8 @@ rocksdb::ColumnFamilyOptions family_options(const Options& options, Space space,
   rocksdb::ColumnFamilyOptions family;
   family.table_factory = table_factory(cache);
   family.write_buffer_size = options.write_buffer_bytes;
+  // Mostly positions, each written over the last one with every epoch: what piles up is worth nothing.
+  if (space == Space::kMeta) family.write_buffer_size = options.write_buffer_bytes / 8;
   family.compression = rocksdb::kLZ4Compression;
   family.bottommost_compression = rocksdb::kLZ4Compression;
   family.compaction_style = rocksdb::kCompactionStyleUniversal;

@@ -132,6 +132,8 @@ Result<std::vector<rocksdb::LiveFileMetaData>> sorted_files(const std::string& p
 
 }  // namespace
 
+bool is_data_file(std::string_view name) { return name != "LOCK" && !name.starts_with("LOG") && name != "ingest-tmp"; }
+
 Result<std::vector<Damage>> scan_files(const std::string& path) {
   auto& files = env::real_file_system();
   std::vector<Damage> damage;

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/damage.h"
 #include "base/result.h"
 
 namespace millrace::store {
+
+/// Whether a file of that name in a store's directory is data: not RocksDB's lock and own log, nor the folder of ingestions.
+bool is_data_file(std::string_view name);
 
 /// What can be told of a store's files before RocksDB opens it, which would take some damage for an interrupted write and go on
 /// with less: FORMAT and CURRENT are right, and no record of the manifest or of a write-ahead log is broken with whole ones

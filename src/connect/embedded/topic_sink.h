@@ -9,7 +9,7 @@
 
 namespace millrace::connect::embedded {
 
-/// The output topic of a query (architecture, data path 6). Rows are appended as JSON objects, durable before the epoch's commit,
+/// The output topic of a query. Rows are appended as JSON objects, durable before the epoch's commit,
 /// and visible after it; recovery cuts what was appended but never committed.
 ///
 /// A column named `_key` becomes the record's key and is not part of the object; records with a key go to the key's partition,

@@ -45,9 +45,8 @@ using OnBody = std::function<Status(std::string_view piece)>;
 /// An HTTP status is an answer, not an error. Errors: kInvalidArgument (url,
 /// scheme, header with a line break), kUnavailable (no connection, connection
 /// lost, TLS), kDeadlineExceeded (a timeout), kResourceExhausted (body above
-/// its limit), kFailedPrecondition (too many redirects,
-/// or one to another scheme), kCancelled (stop was
-/// requested). Messages name `METHOD scheme://host/path`, never user info or
+/// its limit), kFailedPrecondition (too many redirects, or one to another
+/// scheme), kCancelled (stop was requested). Messages name `METHOD scheme://host/path`, never user info or
 /// query. Authorization and cookies are not sent on to another host of a
 /// redirect.
 ///

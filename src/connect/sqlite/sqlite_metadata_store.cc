@@ -357,6 +357,7 @@ Status verify_metadata_store(const std::string& path) {
   TRY(auto database, Database::open_at_rest(path));
   TRY(int64_t application, database->query_integer("PRAGMA application_id"));
   TRY(int64_t version, database->query_integer("PRAGMA user_version"));
+  if (application == kApplicationId && version > kVersion) return newer(path, version);
   if (application != kApplicationId || version != kVersion)
     return fail(Errc::kCorruption, fmt::format("{} is not the scheduler's database", path));
   TRY(auto check, database->prepare("PRAGMA integrity_check(1)"));

@@ -10,8 +10,8 @@ namespace {
 class AttemptsTest : public testing::Test {
  protected:
   AttemptsTest() {
-    char pattern[] = "/tmp/millrace-attempts-test-XXXXXX";
-    dir_ = mkdtemp(pattern);
+    std::string pattern = testing::TempDir() + "attempts_test_XXXXXX";
+    dir_ = mkdtemp(pattern.data());
     topic_ = *parse_uuid("123e4567-e89b-42d3-a456-426614174000");
     start();
   }

@@ -35,7 +35,7 @@ struct PipelineSpec {
 inline constexpr std::string_view kRowColumn = "__row";
 inline constexpr std::string_view kDeleteColumn = "__delete";
 
-/// One query from records to one atomic commit: decode, contract, SQL, sink, position (architecture, data path 3-6).
+/// One query from records to one atomic commit: decode, contract, SQL, sink, position.
 ///
 ///   feed(runs) …, then commit() or abandon().
 ///

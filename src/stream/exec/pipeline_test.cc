@@ -52,8 +52,8 @@ class MemorySink : public port::Sink {
 class PipelineTest : public ::testing::Test {
  protected:
   PipelineTest() {
-    char pattern[] = "/tmp/millrace-pipeline-test-XXXXXX";
-    dir_ = mkdtemp(pattern);
+    std::string pattern = testing::TempDir() + "pipeline_test_XXXXXX";
+    dir_ = mkdtemp(pattern.data());
     store_ = std::move(*store::Store::open({.path = dir_ + "/store"}));
     engine_ = std::move(*sql::DuckEngine::open({}));
     spec_.query = "q";

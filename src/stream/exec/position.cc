@@ -5,6 +5,7 @@
 namespace millrace::stream {
 namespace {
 
+constexpr std::string_view kPrefix = "query/", kPrefixEnd = "query0", kSuffix = "/position";  // '0' is the character after '/'
 constexpr uint8_t kFormat = 1;
 constexpr uint64_t kPartitionsMax = 100'000;
 
@@ -15,7 +16,20 @@ constexpr uint64_t Balance::* kCounts[] = {&Balance::in,           &Balance::out
 
 }  // namespace
 
-std::string position_key(std::string_view query) { return "query/" + std::string(query) + "/position"; }
+std::string position_key(std::string_view query) { return std::string(kPrefix) + std::string(query) + std::string(kSuffix); }
+
+Status each_position(store::Store& store,
+                     const std::function<Status(std::string_view query, std::string_view position)>& on_position) {
+  auto cursor = store.scan(store::Space::kMeta, kPrefix, kPrefixEnd);
+  for (; cursor->valid(); cursor->next()) {
+    std::string_view key = cursor->key();
+    if (!key.ends_with(kSuffix)) continue;
+    key.remove_prefix(kPrefix.size());
+    key.remove_suffix(kSuffix.size());
+    TRY_DO(on_position(key, cursor->value()));
+  }
+  return cursor->status();
+}
 
 std::string encode_position(const Position& position) {
   std::string out(1, static_cast<char>(kFormat));

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "model/ids.h"
+#include "store/store.h"
 
 namespace millrace::stream {
 
@@ -47,11 +49,14 @@ struct Position {
 
 /// The key in store::Space::kMeta.
 std::string position_key(std::string_view query);
-/// Format 1 (docs/formats/position.md). decode: kCorruption when the bytes are not that.
+/// Calls `on_position` with the name and the encoded position of every query that is there.
+Status each_position(store::Store& store,
+                     const std::function<Status(std::string_view query, std::string_view position)>& on_position);
+/// Format 1 (docs/formats/position.md). decode: kCorruption when the bytes are not that, kFailedPrecondition for a newer format.
 std::string encode_position(const Position& position);
 Result<Position> decode_position(std::string_view bytes);
 
-/// The write version of a record (architecture, data path 8): microseconds of its timestamp, but always more than the
+/// The write version of a record: microseconds of its timestamp, but always more than the
 /// previous one of its partition, so that of two records with one key the later in the partition wins.
 inline uint64_t next_version(uint64_t previous, int64_t timestamp_ms) {
   uint64_t of_record = timestamp_ms > 0 ? static_cast<uint64_t>(timestamp_ms) * 1000 : 0;

@@ -26,7 +26,7 @@ struct QueryStatus {
 };
 
 /// The thread of one query: reads its source, runs epochs, commits. An epoch takes what has arrived; under backlog it grows up to
-/// kEpochRecordsMax records, because large commits cost less a row (architecture, data path 7).
+/// kEpochRecordsMax records, because large commits cost less a row.
 ///
 /// **Threading**: every method from any thread. **Lifetime**: stop() before what the pipeline refers to goes; the destructor
 /// calls it.
