@@ -65,9 +65,16 @@ def test_reset_keeps_letters_that_are_not_read_again():
         wait_until(server.drained, "the query has caught up")
         server.command("query", "reset", "q", "--from", "latest")
         assert [letter["value"] for letter in server.json("dead-letters", "list")] == ["rubbish"]
+        edge = server.json("status")["edges"][0]
+        assert (edge["in"], edge["dead"], edge["out"]) == (1, 1, 0)
+        assert server.json("dead-letters", "replay")["still_dead"] == 1
+        edge = server.json("status")["edges"][0]
+        assert (edge["in"], edge["dead"], edge["out"]) == (1, 1, 0)
         server.command("query", "reset", "q", "--from", "earliest")
         wait_until(server.drained, "the query has caught up again")
         assert len(server.json("dead-letters", "list")) == 1
+        edge = server.json("status")["edges"][0]
+        assert (edge["in"], edge["dead"], edge["out"]) == (2, 1, 1)
 
 
 def test_on_error_skip_and_fail():

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "app/catalog.h"
 #include "app/query_info.h"
 #include "app/tasks.h"
@@ -151,16 +153,19 @@ Status Instance::reset_query(std::string_view name, const std::vector<model::Off
     position.partitions.push_back({offsets[p], version});
   }
   store::Batch batch;
-  batch.put(store::Space::kMeta, stream::position_key(name), encode_position(position));
+  std::set<std::pair<int32_t, int64_t>> kept;
   table::DeadLetterScan letters(data_->store(), name);
   while (true) {
     TRY(auto letter, letters.next());
     if (!letter) break;
-    // Letters of records that will not be read again are the last copy of what was wrong with them.
-    bool read_again = letter->topic_id == topic->id() && static_cast<size_t>(letter->partition) < offsets.size() &&
-                      model::Offset(letter->offset) >= offsets[static_cast<size_t>(letter->partition)];
+    // Letters of records that will not be read again are the last copy of what was wrong with them, and begin the new counts.
+    bool of_topic = letter->topic_id == topic->id() && static_cast<size_t>(letter->partition) < offsets.size();
+    bool read_again = of_topic && model::Offset(letter->offset) >= offsets[static_cast<size_t>(letter->partition)];
     if (read_again) TRY_DO(letter->erase_from(batch));
+    if (of_topic && !read_again) kept.emplace(letter->partition, letter->offset);
   }
+  position.balance.in = position.balance.dead = kept.size();
+  batch.put(store::Space::kMeta, stream::position_key(name), encode_position(position));
   TRY_DO(data_->store().commit(std::move(batch), store::Durability::kSync));
   part.failed = false;
   TRY(part.runner, make_runner(part.compiled, part.paused));

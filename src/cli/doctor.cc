@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "cli/command.h"
 #include "env/descriptors.h"
 #include "env/env.h"
@@ -16,11 +18,17 @@ struct Finding {
   std::string detail;
 };
 
+/// The data directory, or the nearest one above that is there: looking leaves nothing behind.
+std::string place_of(env::Env env, const std::string& data) {
+  std::filesystem::path place = std::filesystem::absolute(data);
+  while (!env.files.exists(place.string()).value_or(true) && place.has_relative_path()) place = place.parent_path();
+  return place.string();
+}
+
 /// Whether a durable append works in the directory, and how long it takes.
-Finding try_sync(env::Env env, const std::string& data) {
-  std::string path = data + "/doctor.tmp";
+Finding try_sync(env::Env env, const std::string& place) {
+  std::string path = place + "/.millrace-doctor.tmp";
   auto attempt = [&]() -> Result<Duration> {
-    TRY_DO(env.files.create_directories(data));
     TRY(auto file, env.files.open(path, env::OpenMode::kWrite));
     TRY_DO(file->write_at(0, std::string(4096, 'x')));
     Duration begin = env.clock.monotonic();
@@ -30,16 +38,17 @@ Finding try_sync(env::Env env, const std::string& data) {
   auto took = attempt();
   (void)env.files.remove(path);
   if (!took) return {"durable write", false, took.error().message};
-  return {"durable write", true, fmt::format("one fsync in {} took {} us", data, took->count())};
+  return {"durable write", true, fmt::format("one fsync in {} took {} us", place, took->count())};
 }
 
 std::vector<Finding> examine(const std::string& data) {
   env::Env env = env::real_env();
   std::vector<Finding> findings;
-  findings.push_back(try_sync(env, data));
-  if (auto space = env.files.space(data)) {
+  std::string place = place_of(env, data);
+  findings.push_back(try_sync(env, place));
+  if (auto space = env.files.space(place)) {
     findings.push_back(
-        {"disk", space->free_bytes > (uint64_t{1} << 30), fmt::format("{} MiB free in {}", space->free_bytes >> 20, data)});
+        {"disk", space->free_bytes > (uint64_t{1} << 30), fmt::format("{} MiB free in {}", space->free_bytes >> 20, place)});
   }
   uint64_t descriptors = env::descriptor_limit();
   findings.push_back(

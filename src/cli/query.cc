@@ -83,6 +83,7 @@ void add_query(CLI::App& program, Session& session) {
                              });
   reset->add_option("--from", options->from, "earliest, latest, an offset of every partition, or a time")->capture_default_str();
   reset->footer(
+      "Into a table, rows are written over by key; into a topic, what is processed again is appended again.\n\n"
       "Examples:\n  millrace query reset created_users --from earliest\n  millrace query reset created_users --from "
       "2026-01-31T08:00:00Z");
   for (const char* verb : {"why-empty", "why-open"}) {

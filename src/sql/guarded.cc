@@ -34,7 +34,7 @@ Status Guarded::run(const std::function<Status()>& work) {
   if (account_.exceeded()) return fail(account_.error());
   if (done.error().code != Errc::kCancelled || !watchdog_.late()) return done;
   return fail(Errc::kDeadlineExceeded, fmt::format("the statement took longer than {}", format_duration(time_max_)),
-              "narrow it down with WHERE on the key, or raise its time limit");
+              "give it fewer rows, or raise the time limit of SQL");
 }
 
 }  // namespace millrace::sql

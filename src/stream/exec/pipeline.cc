@@ -331,7 +331,11 @@ Result<Pipeline::ReplayReport> Pipeline::replay(const std::vector<table::DeadLet
     slice.items.push_back({record, {letter.partition, letter.offset, record.timestamp_ms, letter.version, 0, false}});
   }
   slice.builder.keep(values);
-  next_.balance.dead -= letters.size();
+  for (const table::DeadLetter& letter : letters) {
+    // Letters of an earlier topic of the name are in no count of this one.
+    bool counted = letter.topic_id == next_.topic_id && next_.balance.dead > 0;
+    counted ? --next_.balance.dead : ++next_.balance.in;
+  }
   TRY_DO(process(slice));
   TRY_DO(commit());
   ReplayReport report;
