@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "bench/report.h"
@@ -170,6 +171,11 @@ void Bench::read(store::Store& store, const table::Tables::TablePtr& table, cons
   };
   report.measure("P8 get by key, all columns", wanted.size(), [&] { get_all(columns.size()); });
   report.measure("P8 get by key, 2 columns", wanted.size(), [&] { get_all(2); });
+  size_t cores = std::thread::hardware_concurrency();
+  report.measure(fmt::format("P8 get by key, 2 columns, {} threads", cores), cores * wanted.size(), [&] {
+    std::vector<std::jthread> threads;
+    for (size_t i = 0; i < cores; ++i) threads.emplace_back([&] { get_all(2); });
+  });
   std::vector<std::string> key_bytes;
   for (const model::Int128& id : wanted) {
     model::Column key;

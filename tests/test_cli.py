@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from millrace import BINARY, ROOT, Server, run
+from millrace import BINARY, ROOT, Server, run, wait_until
 
 PIPELINE = """
 name: small
@@ -174,3 +174,24 @@ def test_doctor_and_version(server):
 def test_bad_fault_specification_is_refused():
     done = subprocess.run([BINARY, "version"], env={"MILLRACE_FAULTS": "no.such.point=exit"}, capture_output=True, text=True)
     assert done.returncode == 2 and "no.such.point" in done.stderr
+
+
+def test_a_shell_at_rest_is_no_obstacle_to_the_server_that_starts_meanwhile():
+    """Reading changes nothing, whoever else comes and goes: neither the files nor what the seal says of them."""
+    pipeline = "name: beat\ndags: { d: { schedule: every 1s, start_date: 2026-01-01T00:00:00Z, tasks: { t: { exec: ['true'] } } } }\n"
+    server = Server(pipeline)
+    server.start()
+    wait_until(lambda: server.json("dags", "runs", "d"), "the dag has run")
+    assert server.stop() == 0
+    shell = subprocess.Popen([BINARY, "sql", "--data", server.data], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    shell.stdin.write("SELECT 1 AS one;\n")
+    shell.stdin.flush()
+    shell.stdout.readline()  # it has the directory open
+    runs = len(server.json("dags", "runs", "d"))
+    server.start()
+    wait_until(lambda: len(server.json("dags", "runs", "d")) > runs, "the dag has run again")
+    assert server.stop() == 0
+    shell.communicate(timeout=60)
+    assert server.command("verify").returncode == 0
+    server.start()
+    assert server.stop() == 0

@@ -34,10 +34,14 @@ Result<std::unique_ptr<Instance>> Instance::open(env::Env env, Options options) 
 Status Instance::open_metadata() {
   std::string path = metadata_path(data_->path());
   TRY(bool exists, env().files.exists(path));
-  if (!exists && options_.read_only) return {};
+  if (options_.read_only) {
+    if (!exists) return {};
+    TRY(metadata_, connect::sqlite::open_metadata_store_at_rest(path));
+    return {};
+  }
   TRY(bool must_exist, has_metadata(data_->store()));
   TRY(metadata_, connect::sqlite::open_metadata_store(path, must_exist));
-  return must_exist || options_.read_only ? Status() : remember_metadata(data_->store());
+  return must_exist ? Status() : remember_metadata(data_->store());
 }
 
 Instance::~Instance() { stop(); }

@@ -143,6 +143,12 @@ class Writer {
     return writer;
   }
 
+  /// The last word goes into the file itself, also when somebody else has it open: the log beside it is not to outlive this.
+  ~Writer() {
+    bool ours = find_run_ != nullptr;  // a file that was refused stays as it is
+    if (ours) (void)db_->execute("PRAGMA busy_timeout=100; PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+
   Status apply(const MetadataBatch& batch) {
     TRY_DO(db_->execute("BEGIN IMMEDIATE"));
     Status done = put(batch);
@@ -231,7 +237,7 @@ class Writer {
   std::unique_ptr<Statement> put_dag_, put_run_, put_task_, put_try_, find_run_;
 };
 
-/// **Threading**: one mutex a connection, so a query never waits for a sync.
+/// Without a writer, for a directory at rest. **Threading**: one mutex a connection, so a query never waits for a sync.
 class SqliteMetadataStore final : public port::MetadataStore {
  public:
   SqliteMetadataStore(std::unique_ptr<Writer> writer, std::unique_ptr<Database> reader)
@@ -239,6 +245,7 @@ class SqliteMetadataStore final : public port::MetadataStore {
 
   Status apply(const MetadataBatch& batch) override {
     MutexLock lock(write_mutex_);
+    if (writer_ == nullptr) return fail(Errc::kFailedPrecondition, "the scheduler's database is open for reading only");
     return writer_->apply(batch);
   }
 
@@ -339,6 +346,17 @@ Result<std::unique_ptr<port::MetadataStore>> open_metadata_store(const std::stri
   TRY(auto reader, Database::open(path));
   TRY_DO(reader->execute("PRAGMA query_only=ON"));
   return std::make_unique<SqliteMetadataStore>(std::move(writer), std::move(reader));
+}
+
+Result<std::unique_ptr<port::MetadataStore>> open_metadata_store_at_rest(const std::string& path) {
+  TRY(auto reader, Database::open_at_rest(path));
+  TRY(int64_t tables, reader->query_integer("SELECT count(*) FROM sqlite_schema"));
+  if (tables == 0) return std::unique_ptr<port::MetadataStore>();
+  TRY(int64_t application, reader->query_integer("PRAGMA application_id"));
+  TRY(int64_t version, reader->query_integer("PRAGMA user_version"));
+  if (application != kApplicationId) return fail(Errc::kCorruption, fmt::format("{} is not the scheduler's database", path));
+  if (version > kVersion) return newer(path, version);
+  return std::make_unique<SqliteMetadataStore>(nullptr, std::move(reader));
 }
 
 Status copy_metadata_store(const std::string& path, const std::string& copy) {

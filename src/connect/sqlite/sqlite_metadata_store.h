@@ -12,6 +12,10 @@ namespace millrace::connect::sqlite {
 /// is not ours; kDataLoss when it must exist, and is gone or empty.
 Result<std::unique_ptr<port::MetadataStore>> open_metadata_store(const std::string& path, bool must_exist = false);
 
+/// For reading one that no server uses, nothing is written; null while it is empty. apply() is kFailedPrecondition. Errors:
+/// kFailedPrecondition when a newer Millrace wrote it, kCorruption when it is not ours.
+Result<std::unique_ptr<port::MetadataStore>> open_metadata_store_at_rest(const std::string& path);
+
 /// Writes the database as it is now to `copy`, which must not exist, while others go on using it. The copy is not synced.
 Status copy_metadata_store(const std::string& path, const std::string& copy);
 

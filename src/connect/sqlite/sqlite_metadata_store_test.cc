@@ -5,6 +5,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <thread>
 
 #include "connect/sqlite/database.h"
@@ -112,6 +114,53 @@ TEST(SqliteMetadataStore, a_copy_is_made_beside_its_user) {
   ASSERT_TRUE(copied) << copied.error().message;
   EXPECT_EQ((*copied)->dags()->size(), 1u);
   EXPECT_FALSE(connect::sqlite::copy_metadata_store(path, copy)) << "it is there already";
+}
+
+/// Names and bytes of the files of a folder, without SQLite's index of a log, which says nothing of its own.
+std::map<std::string, std::string> content_of(const fs::path& folder) {
+  std::map<std::string, std::string> content;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    if (entry.path().extension() != ".db-shm") content[entry.path().filename()] = {std::istreambuf_iterator<char>(file), {}};
+  }
+  return content;
+}
+
+TEST(SqliteMetadataStore, reading_at_rest_changes_nothing) {
+  auto folder = temporary_folder();
+  std::string path = (*folder / "meta.db").string();
+  DagRow dag;
+  dag.dag_id = "d";
+  auto killed = temporary_folder();
+  {
+    auto store = connect::sqlite::open_metadata_store(path);
+    ASSERT_TRUE((*store)->apply({{dag}, {}, {}, {}}));
+    // As kill -9 would leave it: with a log that holds everything.
+    for (const char* name : {"meta.db", "meta.db-wal"}) fs::copy_file(*folder / name, *killed / name);
+  }
+  for (const auto& place : {*folder, *killed}) {
+    auto before = content_of(place);
+    {
+      auto store = connect::sqlite::open_metadata_store_at_rest((place / "meta.db").string());
+      ASSERT_TRUE(store) << store.error().message;
+      EXPECT_EQ((*store)->dags()->size(), 1u);
+      EXPECT_EQ((*store)->apply({{dag}, {}, {}, {}}).error().code, Errc::kFailedPrecondition);
+    }
+    EXPECT_EQ(content_of(place), before);
+  }
+}
+
+TEST(SqliteMetadataStore, nothing_is_left_in_the_log_though_somebody_else_has_the_file_open) {
+  auto folder = temporary_folder();
+  std::string path = (*folder / "meta.db").string();
+  auto store = connect::sqlite::open_metadata_store(path);
+  DagRow dag;
+  dag.dag_id = "d";
+  ASSERT_TRUE((*store)->apply({{dag}, {}, {}, {}}));
+  auto other = connect::sqlite::Database::open(path);
+  ASSERT_EQ(*(*other)->query_integer("SELECT count(*) FROM dags"), 1);
+  store->reset();
+  EXPECT_EQ(fs::file_size(path + "-wal"), 0u);
 }
 
 }  // namespace
