@@ -70,10 +70,16 @@ Result<Response> replay(const Call& call) {
   TRY(Json body, call.body_object());
   TRY(auto keys, matching(call, body.string_or("where", "")));
   stream::Pipeline::ReplayReport total;
+  uint64_t gone = 0;  // of queries that the pipeline has no more
   std::vector<table::DeadLetter> letters;
   auto flush = [&]() -> Status {
     if (letters.empty()) return {};
     std::string query = letters[0].query;
+    if (!call.instance.query(query)) {
+      gone += letters.size();
+      letters.clear();
+      return {};
+    }
     TRY(auto report, call.instance.replay(query, std::move(letters)));
     letters.clear();
     total.replayed += report.replayed;
@@ -93,6 +99,7 @@ Result<Response> replay(const Call& call) {
       .set("replayed", total.replayed)
       .set("superseded", total.superseded)
       .set("still_dead", total.still_dead);
+  if (gone > 0) json.set("query_gone", gone);
   return json_response(json);
 }
 

@@ -11,6 +11,7 @@
 #include "connect/sqlite/sqlite_metadata_store.h"
 #include "log/catalog.h"
 #include "log/partition_state.h"
+#include "log/verify.h"
 #include "store/verify.h"
 #include "stream/exec/position.h"
 
@@ -32,6 +33,7 @@ struct Partition {
 };
 
 struct Plan {
+  std::string data;  // the directory that is copied
   BackupManifest manifest;
   std::vector<Planned> files;
   std::vector<Partition> partitions;
@@ -50,7 +52,18 @@ Status plan_file(env::FileSystem& files, const std::string& from, std::string na
   return {};
 }
 
+Status refuse(const std::string& path, const Damage& damage) {
+  return fail(Errc::kCorruption, fmt::format("{} is damaged at byte {}: {}", path, damage.position, damage.what),
+              "`millrace verify` names all that is damaged when the server is stopped; an earlier backup has it whole");
+}
+
+/// Of a store at rest in `dir`, which is the one of the data directory or its checkpoint.
 Status plan_store(env::FileSystem& files, const std::string& dir, Plan& plan) {
+  TRY(store::VerifyReport report, store::verify(dir));
+  if (!report.damage.empty()) {
+    const Damage& first = report.damage.front();
+    return refuse(store_path(plan.data) + first.file.substr(std::min(dir.size(), first.file.size())), first);
+  }
   TRY(auto names, files.list(dir));
   for (const std::string& name : names) {
     if (store::is_data_file(name)) TRY_DO(plan_file(files, dir + "/" + name, "store/" + name, plan));
@@ -113,6 +126,13 @@ Status plan_queries(store::Store& copied, const log::Catalog& catalog, BackupMan
   });
 }
 
+/// What a start on the copy would ask for.
+Status check_metadata(store::Store& copied, const Plan& plan) {
+  TRY(bool expected, has_metadata(copied));
+  if (!expected || std::ranges::contains(plan.files, "meta.db", &Planned::name)) return {};
+  return refuse(metadata_path(plan.data), {{}, 0, "it is gone, and with it what the scheduler knew"});
+}
+
 /// What the attempts of tasks have said. Not their `.pid` files: a server on the copy would end the programs of the first one.
 Status plan_task_logs(env::FileSystem& files, const std::string& data, Plan& plan) {
   namespace fs = std::filesystem;
@@ -136,8 +156,18 @@ Result<BackupManifest::File> write_state(env::FileSystem& files, FileTree& tree,
   return tree.adopt(name);
 }
 
-/// Copies what is planned. The file that says "not finished" is there before anything else, and becomes the manifest in one step
-/// when all the rest is durable.
+/// A segment is copied as its bytes are, and only its batches know whether they are right: so all of it is read once more, up to
+/// the end that partition.state says.
+Status check_log(env::FileSystem& files, const Plan& plan, const std::string& target) {
+  if (plan.partitions.empty()) return {};
+  TRY(log::VerifyReport report, log::verify(files, log_path(target)));
+  if (report.damage.empty()) return {};
+  const Damage& first = report.damage.front();
+  return refuse(plan.data + first.file.substr(target.size()), first);
+}
+
+/// Copies what is planned, and checks that it is sound. The file that says "not finished" is there before anything else, and
+/// becomes the manifest in one step when all the rest is durable.
 Result<BackupManifest> write(env::FileSystem& files, Plan plan, const std::string& target, const Progress& progress) {
   FileTree tree(files, target);
   TRY_DO(tree.make_root());
@@ -153,6 +183,7 @@ Result<BackupManifest> write(env::FileSystem& files, Plan plan, const std::strin
     TRY(auto state, write_state(files, tree, partition));
     plan.manifest.files.push_back(std::move(state));
   }
+  TRY_DO(check_log(files, plan, target));
   std::ranges::sort(plan.manifest.files, {}, &BackupManifest::File::name);
   TRY_DO(tree.sync());
   std::string text = encode_manifest(plan.manifest);
@@ -212,21 +243,23 @@ Result<log::Log::Hold> plan_live(DataDir& data, const Staging& staging, Plan& pl
   TRY(auto hold, data.log().hold([&] { return data.store().checkpoint(options.path); }));
   TRY_DO(plan_store(files, options.path, plan));
   TRY(auto copied, store::Store::open(options));
+  TRY_DO(check_metadata(*copied, plan));
   TRY_DO(plan_topics(files, *copied, data.log(), plan));
   TRY(log::Catalog catalog, log::read_catalog(*copied));
   TRY_DO(plan_queries(*copied, catalog, plan.manifest));
   return hold;
 }
 
-Plan begin_plan(env::Clock& clock) {
+Plan begin_plan(env::Clock& clock, const std::string& data) {
   Plan plan;
+  plan.data = data;
   plan.manifest.version = kVersion;
   plan.manifest.taken_at = clock.now();
   return plan;
 }
 
 Result<BackupManifest> make_live(DataDir& data, const std::string& target, const Progress& progress) {
-  Plan plan = begin_plan(data.env().clock);
+  Plan plan = begin_plan(data.env().clock, data.path());
   Staging staging(data.path());
   TRY(log::Log::Hold hold, plan_live(data, staging, plan));
   return write(data.env().files, std::move(plan), target, progress);
@@ -267,15 +300,15 @@ Result<BackupManifest> backup_at_rest(env::Env env, const std::string& data, con
   TRY(bool there, env.files.exists(store_path(data)));
   if (!there) return fail(Errc::kNotFound, fmt::format("there is no data in {}", data), "name its directory with --data");
   TRY(std::string plain, check_target(env.files, data, target));
-  auto lock = env::DataLock::acquire(data);
-  if (!lock) return fail(Errc::kUnavailable, lock.error().message, "a process uses the directory, but no server answers");
+  TRY(auto lock, env::DataLock::acquire(data));
   TRY(auto dir, DataDir::open(env, data, true));
-  Plan plan = begin_plan(env.clock);
+  Plan plan = begin_plan(env.clock, data);
   TRY_DO(plan_task_logs(env.files, data, plan));
   for (const char* name : {"meta.db", "meta.db-wal"}) {
     TRY(bool exists, env.files.exists(data + "/" + name));
     if (exists) TRY_DO(plan_file(env.files, data + "/" + name, name, plan));
   }
+  TRY_DO(check_metadata(dir->store(), plan));
   TRY_DO(plan_store(env.files, store_path(data), plan));
   TRY_DO(plan_topics(env.files, dir->store(), dir->log(), plan));
   TRY(log::Catalog catalog, log::read_catalog(dir->store()));

@@ -112,9 +112,8 @@ Result<std::unique_ptr<DataDir>> DataDir::open(env::Env env, const std::string& 
     TRY_DO(check_seal(env.files, path));
   } else {
     TRY_DO(env.files.create_directories(path));
-    auto lock = env::DataLock::acquire(path);
-    if (!lock) return fail(Errc::kUnavailable, lock.error().message, "stop that process, or name another directory with --data");
-    dir->lock_ = std::make_unique<env::DataLock>(std::move(*lock));
+    TRY(auto lock, env::DataLock::acquire(path));
+    dir->lock_ = std::make_unique<env::DataLock>(std::move(lock));
     TRY_DO(check_before_writing(env.files, path));
     // Links that a backup left here when it was killed keep files on the disk that the store has long replaced.
     std::error_code ignored;

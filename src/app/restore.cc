@@ -31,6 +31,19 @@ Result<VerifyReport> check_files(env::FileSystem& files, const std::string& back
   return report;
 }
 
+/// A server on a directory takes everything below it for its own.
+Status check_outside_data(env::FileSystem& files, const std::string& path) {
+  std::filesystem::path above = std::filesystem::path(path).parent_path();
+  for (;; above = above.parent_path()) {
+    TRY(bool has_store, files.exists((above / "store" / "CURRENT").string()));
+    TRY(bool is_used, files.exists((above / "LOCK").string()));
+    if (has_store || is_used)
+      return fail(Errc::kInvalidArgument, fmt::format("{} is within the data directory {}", path, above.string()),
+                  "name a directory elsewhere");
+    if (above == above.parent_path()) return {};
+  }
+}
+
 Status make_data(env::FileSystem& files, const std::string& backup, const BackupManifest& manifest, const std::string& data,
                  const Progress& progress) {
   std::string beside = data + ".restoring";
@@ -66,6 +79,7 @@ Result<BackupManifest> restore(env::FileSystem& files, const std::string& backup
   std::string plain = plain_path(data);
   if (is_within(plain, plain_path(backup)))
     return fail(Errc::kInvalidArgument, fmt::format("{} is within the backup {}", plain, backup), "name another directory");
+  TRY_DO(check_outside_data(files, plain));
   TRY_DO(check_absent_or_empty(files, plain));
   TRY(VerifyReport report, check_files(files, backup, manifest, progress));
   if (!report.damage.empty()) {

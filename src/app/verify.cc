@@ -164,8 +164,7 @@ Result<VerifyReport> verify(env::Env env, const std::string& path) {
   TRY(bool has_log, env.files.exists(log_path(path)));
   if (!has_store && !has_log) return fail(Errc::kNotFound, fmt::format("there is no data in {}", path));
   // Nobody may write meanwhile.
-  auto lock = env::DataLock::acquire(path);
-  if (!lock) return fail(Errc::kUnavailable, lock.error().message, "verify reads a directory at rest: stop the server first");
+  TRY(auto lock, env::DataLock::acquire(path));
 
   VerifyReport report;
   TRY_DO(verify_seal(env.files, path, report));

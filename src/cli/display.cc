@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/printable.h"
+#include "cli/session.h"
 
 namespace millrace::cli {
 namespace {
@@ -36,7 +37,7 @@ Display::Display(app::Instance& instance, bool quiet)
     : instance_(instance), quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
 
 Display::~Display() {
-  if (terminal_ && !quiet_) fmt::print(stderr, "\n");
+  if (terminal_ && !quiet_) say("\n");
 }
 
 Duration Display::show() {
@@ -107,7 +108,7 @@ void Display::draw_panel(double seconds) {
   // Lines of an earlier, longer panel are emptied.
   for (size_t i = lines.size(); i < lines_drawn_; ++i) out += "\r\x1b[2K\n";
   lines_drawn_ = std::max(lines_drawn_, lines.size());
-  fmt::print(stderr, "{}", out);
+  say(out);
 }
 
 void Display::print_line(double seconds) {
@@ -120,7 +121,7 @@ void Display::print_line(double seconds) {
   }
   if (line.empty() || line == last_line_) return;
   last_line_ = line;
-  fmt::print(stderr, "millrace: {}\n", line);
+  say(fmt::format("millrace: {}\n", line));
 }
 
 }  // namespace millrace::cli

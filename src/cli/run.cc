@@ -23,17 +23,18 @@ struct RunOptions {
   std::string listen;
   std::vector<std::string> allowed_hosts;
   bool insecure = false;
-  std::string run_for;
+  std::optional<std::string> run_for;
   std::optional<uint64_t> min_free;
   bool quiet = false;
 };
 
 // A signal handler may do little more than write to a descriptor.
 int stop_event = -1;
-void on_signal(int) {
+void on_signal(int number) {
   // Whoever asks twice does not want to wait; everything acknowledged survives that as it survives kill -9.
   static volatile std::sig_atomic_t asked = 0;
-  if (asked != 0) _exit(130);
+  // A terminal that closes sends SIGHUP twice, itself and through its shell: that is no impatience.
+  if (asked != 0 && number != SIGHUP) _exit(130);
   asked = 1;
   uint64_t one = 1;
   (void)!::write(stop_event, &one, sizeof one);
@@ -85,7 +86,7 @@ Result<app::Server::Options> listen_options(const RunOptions& options) {
 }
 
 void print_faults(const std::vector<project::Fault>& faults) {
-  for (const project::Fault& fault : faults) fmt::print(stderr, "{}\n", project::to_string(fault));
+  for (const project::Fault& fault : faults) say(project::to_string(fault) + "\n");
 }
 
 /// Shows what happens until a signal or the end of `--for`; true when the inputs shall end and the rest be processed.
@@ -106,8 +107,12 @@ bool watch(app::Instance& instance, const RunOptions& options, Duration run_for)
 Status run(Session& session, const RunOptions& options) {
   Duration run_for{0};
   session.exit_code = kWrongUsage;
-  if (!options.run_for.empty()) {
-    TRY(run_for, parse_duration(options.run_for));
+  if (options.run_for) {
+    TRY(run_for, parse_duration(*options.run_for));
+    if (run_for == Duration(0)) {
+      return fail(Errc::kInvalidArgument, fmt::format("--for {} is no time to run", *options.run_for),
+                  "write --for 20s, or leave --for out to run until a signal");
+    }
   }
   TRY(app::Server::Options listen, listen_options(options));
   session.exit_code = kDone;
@@ -116,6 +121,8 @@ Status run(Session& session, const RunOptions& options) {
   stop_event = eventfd(0, EFD_CLOEXEC);
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
+  // nohup has it ignored, and means that.
+  if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 
   project::LoadResult loaded = app::load_projects(env, options.files, options.profile);
   print_faults(loaded.faults);
@@ -140,9 +147,9 @@ Status run(Session& session, const RunOptions& options) {
     session.exit_code = kFaultsFound;
     return {};
   }
-  fmt::print(stderr, "millrace: pipeline {} runs; data in {}, HTTP API on {}\n", name, session.data, server->url());
+  say(fmt::format("millrace: pipeline {} runs; data in {}, HTTP API on {}\n", name, session.data, server->url()));
   bool drain = watch(instance, options, run_for);
-  fmt::print(stderr, "millrace: {}\n", drain ? "the time is over: processing the rest" : "stopping; once more to end at once");
+  say(drain ? "millrace: the time is over: processing the rest\n" : "millrace: stopping; once more to end at once\n");
   instance.stop_inputs();
   bool whole = !drain || instance.drain([] { return wait_for_stop(Duration(0)); });
   server->stop();
@@ -166,7 +173,11 @@ void add_run(CLI::App& program, Session& session) {
   command->add_option("--allow-host", options->allowed_hosts, "a name that clients may use for this server in the Host header")
       ->type_name("NAME");
   command->add_flag("--insecure", options->insecure, "allow an address beyond loopback without TLS and login");
-  command->add_option("--for", options->run_for, "stop the inputs after this time, process the rest, exit 0")
+  // By a function: CLI11 takes an empty text for an optional as none, and an unset variable would run for ever.
+  command
+      ->add_option_function<std::string>(
+          "--for", [options](const std::string& text) { options->run_for = text; },
+          "stop the inputs after this time, process the rest, exit 0")
       ->type_name("DURATION");
   command
       ->add_option("--min-free", options->min_free,

@@ -51,7 +51,7 @@ void print_table(const std::vector<std::string>& headings, const std::vector<std
 void print_words(std::string_view before, std::string_view text) {
   while (!text.empty()) {
     size_t end = std::min(text.find('\n'), text.size());
-    fmt::print(stderr, "{}{}\n", before, printable(text.substr(0, end)));
+    say(fmt::format("{}{}\n", before, printable(text.substr(0, end))));
     text.remove_prefix(std::min(end + 1, text.size()));
     before = "";
   }
@@ -78,6 +78,8 @@ void print_members(const Json& object, int indent) {
 
 }  // namespace
 
+void say(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
 void Session::fail(const Error& error) {
   print_words("millrace: ", error.message);
   if (!error.hint.empty()) print_words("  ", error.hint);
@@ -90,7 +92,9 @@ bool Session::check(const Status& done) {
 }
 
 void add_data_option(CLI::App& command, Session& session) {
-  command.add_option("--data", session.data, "data directory (default: $MILLRACE_DATA, else ./.millrace)")->type_name("DIR");
+  command.add_option("--data", session.data, "data directory (default: $MILLRACE_DATA, else ./.millrace)")
+      ->check([](const std::string& path) { return path.empty() ? std::string("the directory's name is empty") : std::string(); })
+      ->type_name("DIR");
 }
 
 void add_output_option(CLI::App& command, Session& session) {

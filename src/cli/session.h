@@ -34,6 +34,9 @@ struct Session {
   bool check(const Status& done);
 };
 
+/// To stderr. A terminal that was closed meanwhile is no error.
+void say(std::string_view text);
+
 /// Adds `--data` to a command.
 void add_data_option(CLI::App& command, Session& session);
 /// Adds `-o json` to a command.

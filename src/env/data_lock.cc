@@ -12,7 +12,19 @@
 namespace millrace::env {
 namespace {
 
-std::string words(int error) { return std::generic_category().message(error); }
+tl::unexpected<Error> fail_system(std::string_view verb, const std::string& path, int error) {
+  std::string message = fmt::format("cannot {} {}: {}", verb, path, std::generic_category().message(error));
+  switch (error) {
+    case ENOENT: return fail(Errc::kNotFound, std::move(message));
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return fail(Errc::kDiskFull, std::move(message), "free space on that disk");
+    case EACCES:
+    case EPERM:
+    case EROFS: return fail(Errc::kPermissionDenied, std::move(message), "this user has to be able to write in the data directory");
+    default: return fail(Errc::kIo, std::move(message), "nothing was changed: mend that file, or name another directory with --data");
+  }
+}
 
 std::string read_holder(int descriptor) {
   char text[24];
@@ -29,18 +41,18 @@ Result<DataLock> DataLock::acquire(const std::string& data_directory) {
   const std::string path = data_directory + "/LOCK";
   int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) {
-    return fail(errno == ENOENT ? Errc::kNotFound : Errc::kIo, fmt::format("cannot open {}: {}", path, words(errno)));
+    return fail_system("open", path, errno);
   }
   DataLock lock(descriptor);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return fail(Errc::kIo, fmt::format("cannot lock {}: {}", path, words(errno)));
-    return fail(Errc::kFailedPrecondition,
+    if (errno != EWOULDBLOCK) return fail_system("lock", path, errno);
+    return fail(Errc::kUnavailable,
                 fmt::format("data directory {} is in use by process {}", data_directory, read_holder(descriptor)),
-                "stop that process, or use another --data");
+                "stop that process, or name another directory with --data");
   }
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (::ftruncate(descriptor, 0) != 0 || ::pwrite(descriptor, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    return fail(Errc::kIo, fmt::format("cannot write {}: {}", path, words(errno)));
+    return fail_system("write", path, errno);
   }
   return lock;
 }

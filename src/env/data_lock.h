@@ -10,7 +10,8 @@ namespace millrace::env {
 /// whatever way; the file stays and holds the last owner's pid as text.
 class DataLock {
  public:
-  /// Errors: kFailedPrecondition naming the holder's pid; kNotFound when the directory does not exist; kIo.
+  /// Errors: kUnavailable naming the holder's pid, and only when somebody holds it; kNotFound when the directory does not exist;
+  /// kDiskFull, kPermissionDenied, kIo.
   static Result<DataLock> acquire(const std::string& data_directory);
   DataLock(DataLock&& other) noexcept;
   DataLock& operator=(DataLock&& other) noexcept;

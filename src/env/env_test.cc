@@ -70,7 +70,7 @@ TEST_F(DataLockTest, TheSecondIsToldWhoHoldsIt) {
   ASSERT_TRUE(first);
   auto second = DataLock::acquire(directory_);
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, Errc::kFailedPrecondition);
+  EXPECT_EQ(second.error().code, Errc::kUnavailable);
   EXPECT_NE(second.error().message.find("process " + std::to_string(::getpid())), std::string::npos);
 }
 

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "log/partition_state.h"
+
 namespace millrace::log {
 namespace {
 
@@ -52,6 +54,28 @@ Result<bool> has_records(env::FileSystem& files, const std::string& partition_di
     if (size > 0) return true;
   }
   return false;
+}
+
+Result<bool> topic_has_records(env::FileSystem& files, const std::string& dir, std::string_view topic, const TopicEntry& entry) {
+  for (int32_t i = 0; i < entry.settings.partitions; ++i) {
+    TRY(bool records, has_records(files, fmt::format("{}/{}-{}", dir, topic, i)));
+    if (records) return true;
+  }
+  return false;
+}
+
+Status check_files(env::FileSystem& files, const std::string& dir, std::string_view topic, const TopicEntry& entry) {
+  for (int32_t i = 0; i < entry.settings.partitions; ++i) {
+    std::string partition = fmt::format("{}/{}-{}", dir, topic, i);
+    TRY(bool records, has_records(files, partition));
+    if (!records) continue;
+    auto state = PartitionState::open(files, partition + "/partition.state", true);
+    if (state && (*state)->topic_id() == entry.id) continue;
+    // A drop that was cut short may have taken the state first.
+    if (!state && state.error().code == Errc::kNotFound && entry.state == TopicEntry::State::kDropping) continue;
+    return fail(lost_by_catalog({partition}));
+  }
+  return {};
 }
 
 Result<std::vector<std::string>> find_strays(env::FileSystem& files, const std::string& dir, const Catalog& catalog) {

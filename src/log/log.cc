@@ -11,8 +11,9 @@
 
 // The catalog goes first in both directions. A topic is entered as `creating`, then its directories are made, then it is
 // `active`; it is marked `dropping`, then its directories go, then the entry. So whatever stands on disk belongs to an entry, an
-// open can finish either one, and a name is free for a new topic only when the old bytes are gone. Records that stand there all
-// the same show that the catalog is damaged or old: nothing is removed on its word then.
+// open can drop the topic of either state (nobody was told that one still `creating` exists), and a name is free for a new topic
+// only when the old bytes are gone. Records that stand there all the same show that the catalog is damaged or old: nothing is
+// removed on its word then.
 namespace millrace::log {
 
 namespace {
@@ -62,16 +63,18 @@ Status Log::load() {
 
 Status Log::load_topic(const std::string& name, TopicEntry entry) {
   if (entry.state != TopicEntry::State::kActive && options_.read_only) return {};
-  if (entry.state == TopicEntry::State::kDropping) {
-    TRY_DO(remove_files(name, entry));
-    return erase_entry(name, entry);
-  }
   if (entry.state == TopicEntry::State::kCreating) {
-    TRY_DO(create_files(name, entry));
-    entry.state = TopicEntry::State::kActive;
-    TRY_DO(put_entry(name, entry));
+    // With records it has been active, and only the catalog is behind.
+    TRY(bool records, topic_has_records(env_.files, dir_, name, entry));
+    if (!records) entry.state = TopicEntry::State::kDropping;
   }
-  TRY(auto topic, open_topic(name, entry));
+  if (entry.state == TopicEntry::State::kDropping) return finish_drop(name, entry);
+  std::shared_ptr<Topic> topic;
+  if (entry.state == TopicEntry::State::kCreating) {
+    TRY(topic, make_topic(name, entry));
+  } else {
+    TRY(topic, open_topic(name, entry));
+  }
   MutexLock lock(mutex_);
   topics_[name] = std::move(topic);
   return {};
@@ -95,26 +98,10 @@ Result<std::shared_ptr<Topic>> Log::open_topic(const std::string& name, const To
   return std::make_shared<Topic>(name, entry.id, entry.settings, std::move(partitions));
 }
 
-// What stands in the place of the topic's files may go, or is its own.
-Status Log::check_files(const std::string& name, const TopicEntry& entry) {
-  for (int32_t i = 0; i < entry.settings.partitions; ++i) {
-    std::string dir = partition_dir(name, i);
-    TRY(bool records, has_records(env_.files, dir));
-    if (!records) continue;
-    auto state = PartitionState::open(env_.files, dir + "/partition.state", true);
-    if (state && (*state)->topic_id() == entry.id) continue;
-    // A drop that was cut short may have taken the state first.
-    if (!state && state.error().code == Errc::kNotFound && entry.state == TopicEntry::State::kDropping) continue;
-    return fail(lost_by_catalog({dir}));
-  }
-  return {};
-}
-
 Status Log::create_files(const std::string& name, const TopicEntry& entry) {
-  TRY_DO(check_files(name, entry));
+  TRY_DO(check_files(env_.files, dir_, name, entry));
   for (int32_t i = 0; i < entry.settings.partitions; ++i) {
     std::string dir = partition_dir(name, i);
-    // The topic has been active, and only the catalog is behind.
     TRY(bool records, has_records(env_.files, dir));
     if (records) continue;
     TRY_DO(remove_directory(dir));
@@ -124,7 +111,7 @@ Status Log::create_files(const std::string& name, const TopicEntry& entry) {
 }
 
 Status Log::remove_files(const std::string& name, const TopicEntry& entry) {
-  TRY_DO(check_files(name, entry));
+  TRY_DO(check_files(env_.files, dir_, name, entry));
   for (int32_t i = 0; i < entry.settings.partitions; ++i) TRY_DO(remove_directory(partition_dir(name, i)));
   return env_.files.sync_directory(dir_);
 }
@@ -152,6 +139,24 @@ Status Log::erase_entry(const std::string& name, const TopicEntry& entry) {
   return store_.commit(std::move(batch), store::Durability::kSync);
 }
 
+Status Log::finish_drop(const std::string& name, const TopicEntry& entry) {
+  TRY_DO(remove_files(name, entry));
+  return erase_entry(name, entry);
+}
+
+Status Log::drop_entry(const std::string& name, TopicEntry entry) {
+  entry.state = TopicEntry::State::kDropping;
+  TRY_DO(put_entry(name, entry));
+  return finish_drop(name, entry);
+}
+
+Result<std::shared_ptr<Topic>> Log::make_topic(const std::string& name, TopicEntry entry) {
+  TRY_DO(create_files(name, entry));
+  entry.state = TopicEntry::State::kActive;
+  TRY_DO(put_entry(name, entry));
+  return open_topic(name, entry);
+}
+
 Result<std::shared_ptr<Topic>> Log::create(const std::string& name, const TopicSettings& settings) {
   if (!is_topic_name(name)) {
     return fail(Errc::kInvalidArgument, "'" + name + "' cannot be the name of a topic",
@@ -169,20 +174,22 @@ Result<std::shared_ptr<Topic>> Log::create(const std::string& name, const TopicS
   TRY(auto left, store_.get(store::Space::kMeta, catalog_key(name)));
   if (left) {
     TRY(TopicEntry old, decode_topic_entry(*left));
-    old.state = TopicEntry::State::kDropping;
-    TRY_DO(put_entry(name, old));
-    TRY_DO(remove_files(name, old));
-    TRY_DO(erase_entry(name, old));
+    TRY_DO(drop_entry(name, std::move(old)));
   }
   TRY_DO(check_name_is_free(env_.files, dir_, name));
   TopicEntry entry{TopicEntry::State::kCreating, env::make_uuid(env_.random), settings};
   TRY_DO(put_entry(name, entry));
-  TRY_DO(create_files(name, entry));
-  entry.state = TopicEntry::State::kActive;
-  TRY_DO(put_entry(name, entry));
-  TRY(auto topic, open_topic(name, entry));
+  auto topic = make_topic(name, entry);
+  if (!topic) {
+    // What cannot go now goes at the next open or the next creation; the first error is the one to report.
+    if (auto undone = drop_entry(name, std::move(entry)); !undone) {
+      log_error("log", fmt::format("topic {} was not created, and its files stay until the next start: {}", name,
+                                   undone.error().message));
+    }
+    return topic;
+  }
   MutexLock lock(mutex_);
-  topics_[name] = topic;
+  topics_[name] = *topic;
   return topic;
 }
 
@@ -253,8 +260,7 @@ Status Log::drop(const std::string& name) {
     MutexLock lock(mutex_);
     topics_.erase(name);
   }
-  TRY_DO(remove_files(name, entry));
-  return erase_entry(name, entry);
+  return finish_drop(name, entry);
 }
 
 Status Log::truncate(const std::string& name) {

@@ -33,7 +33,8 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  /// Errors: kInvalidArgument (name or settings), kAlreadyExists, kDataLoss (a directory of that name holds records).
+  /// What fails leaves no topic behind, now or after the next open. Errors: kInvalidArgument (name or settings), kAlreadyExists,
+  /// kDataLoss (a directory of that name holds records), kIo, kDiskFull.
   Result<std::shared_ptr<Topic>> create(const std::string& name, const TopicSettings& settings);
   /// Changes everything but the number of partitions. Errors: kNotFound, kInvalidArgument.
   Status alter(const std::string& name, const TopicSettings& settings);
@@ -77,12 +78,14 @@ class Log {
 
   Status load();
   Status load_topic(const std::string& name, TopicEntry entry);
-  Status check_files(const std::string& name, const TopicEntry& entry);
   Status create_files(const std::string& name, const TopicEntry& entry);
   Status remove_files(const std::string& name, const TopicEntry& entry);
   Status remove_directory(const std::string& dir);
   Status put_entry(const std::string& name, const TopicEntry& entry);
   Status erase_entry(const std::string& name, const TopicEntry& entry);
+  Status finish_drop(const std::string& name, const TopicEntry& entry);
+  Status drop_entry(const std::string& name, TopicEntry entry);
+  Result<std::shared_ptr<Topic>> make_topic(const std::string& name, TopicEntry entry);
   Result<std::shared_ptr<Topic>> open_topic(const std::string& name, const TopicEntry& entry);
   Result<std::shared_ptr<Topic>> require(const std::string& name) const REQUIRES(mutex_);
   std::string partition_dir(const std::string& name, int32_t partition) const;

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "env/fault.h"
 #include "env/fault_file_system.h"
 #include "log/verify.h"
 
@@ -290,6 +291,96 @@ TEST_F(LogTest, ADropThatTookTheStateFirstIsFinished) {
   open();
   EXPECT_FALSE(log_->find("t"));
   EXPECT_EQ(files_->list("/data/log")->size(), 0u);
+}
+
+TEST_F(LogTest, ARefusedCreationLeavesNoTopic) {
+  const std::string name = "t";
+  for (Call call : {Call::kOpen, Call::kWrite, Call::kSync, Call::kRename, Call::kSyncDirectory}) {
+    start_over();
+    open();
+    for (uint64_t n = 1; n < 30; ++n) {
+      SCOPED_TRACE(std::to_string(static_cast<int>(call)) + " " + std::to_string(n));
+      files_->fail_call(call, n, Failure::kNoSpace);
+      auto created = log_->create(name, {.partitions = 2});
+      ASSERT_TRUE(n > 1 || !created) << "nothing fails";
+      if (created) break;  // it has fewer calls of this kind
+      EXPECT_EQ(created.error().code, Errc::kDiskFull) << "the first error";
+      EXPECT_TRUE(read_catalog(*store_)->empty());
+      EXPECT_TRUE(files_->list("/data/log")->empty());
+      if (n % 2 == 0) open();
+      EXPECT_FALSE(log_->find(name));
+      auto again = log_->create(name, {.partitions = 2});
+      ASSERT_TRUE(again) << again.error().message;
+      EXPECT_TRUE((*again)->partition(Partition(1)).append(one("new")));
+      ASSERT_TRUE(log_->drop(name));
+    }
+  }
+}
+
+TEST_F(LogTest, ACreationThatTheStoreRefusesIsGoneAtTheNextOpen) {
+  for (const char* faults : {"store.before_commit=enospc", "store.before_commit=enospc,after=1"}) {
+    open();
+    ASSERT_TRUE(env::set_faults(faults));
+    EXPECT_EQ(log_->create("t", {.partitions = 2}).error().code, Errc::kDiskFull);
+    ASSERT_TRUE(env::set_faults(""));
+    EXPECT_FALSE(log_->find("t"));
+    open();
+    EXPECT_FALSE(log_->find("t"));
+    EXPECT_TRUE(read_catalog(*store_)->empty());
+    EXPECT_TRUE(files_->list("/data/log")->empty());
+  }
+}
+
+TEST_F(LogTest, ACreationThatCannotBeUndoneIsDroppedAtTheNextOpen) {
+  for (bool restart : {true, false}) {
+    start_over();
+    open();
+    files_->fail_call(Call::kWrite, 2, Failure::kNoSpace);
+    files_->fail_call(Call::kRemove, 2, Failure::kIo);  // the first one takes the temporary file of the state
+    EXPECT_EQ(log_->create("t", {.partitions = 2}).error().code, Errc::kDiskFull);
+    Catalog left = *read_catalog(*store_);
+    ASSERT_EQ(left.size(), 1u);
+    EXPECT_EQ(left.at("t").state, TopicEntry::State::kDropping);
+    EXPECT_TRUE(verify(*files_, "/data/log", &left)->damage.empty());
+    if (restart) {
+      open();
+      EXPECT_FALSE(log_->find("t"));
+      EXPECT_TRUE(files_->list("/data/log")->empty());
+    }
+    EXPECT_TRUE(log_->create("t", {.partitions = 2}));
+  }
+}
+
+TEST_F(LogTest, WhatIsHalfMadeOrHalfDroppedIsNoDamage) {
+  for (auto state : {TopicEntry::State::kCreating, TopicEntry::State::kDropping}) {
+    start_over();
+    open();
+    TopicEntry entry{state, (*log_->create("t", {.partitions = 3}))->id(), {.partitions = 3}};
+    log_.reset();
+    ASSERT_TRUE(files_->remove("/data/log/t-1/partition.state"));
+    Catalog active = *read_catalog(*store_);
+    EXPECT_EQ(verify(*files_, "/data/log", &active)->damage.size(), 1u);
+    put_entry("t", entry);
+    Catalog half = *read_catalog(*store_);
+    auto report = verify(*files_, "/data/log", &half);
+    ASSERT_TRUE(report);
+    for (const auto& damage : report->damage) ADD_FAILURE() << damage.file << ": " << damage.what;
+    open();
+    EXPECT_FALSE(log_->find("t"));
+    EXPECT_TRUE(files_->list("/data/log")->empty());
+  }
+}
+
+TEST_F(LogTest, RecordsOfAnotherTopicAreDamageWhereOneIsHalfDropped) {
+  TopicEntry entry = make_topic("t");
+  entry.state = TopicEntry::State::kDropping;
+  put_entry("t", entry);
+  Catalog own = *read_catalog(*store_);
+  EXPECT_TRUE(verify(*files_, "/data/log", &own)->damage.empty());
+  entry.id = env::make_uuid(random_);
+  put_entry("t", entry);
+  Catalog other = *read_catalog(*store_);
+  EXPECT_EQ(verify(*files_, "/data/log", &other)->damage.size(), 1u);
 }
 
 TEST_F(LogTest, TruncateKeepsIdAndOffsets) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -149,12 +150,37 @@ class PartitionVerifier {
   std::optional<model::Offset> next_;
 };
 
+/// Names of the partition directories that the next open removes, or makes anew; those that hold records of another topic are
+/// damage.
+Result<std::set<std::string>> check_half_done(env::FileSystem& files, const std::string& dir, const Catalog& catalog,
+                                              VerifyReport& report) {
+  std::set<std::string> out;
+  for (const auto& [topic, entry] : catalog) {
+    if (entry.state == TopicEntry::State::kActive) continue;
+    Status own = check_files(files, dir, topic, entry);
+    if (!own && own.error().code != Errc::kDataLoss) return fail(std::move(own.error()));
+    if (!own) report.damage.push_back({dir, 0, own.error().message});
+    for (int32_t i = 0; i < entry.settings.partitions; ++i) {
+      std::string name = fmt::format("{}-{}", topic, i);
+      TRY(bool records, has_records(files, dir + "/" + name));
+      // A topic that is being made and has records was active, and stays.
+      if (!records || entry.state == TopicEntry::State::kDropping) out.insert(std::move(name));
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<VerifyReport> verify(env::FileSystem& files, const std::string& dir, const Catalog* catalog) {
   VerifyReport report;
   TRY(std::vector<std::string> names, files.list(dir));
+  std::set<std::string> half_done;
+  if (catalog != nullptr) {
+    TRY(half_done, check_half_done(files, dir, *catalog, report));
+  }
   for (const std::string& name : names) {
+    if (half_done.contains(name)) continue;
     // Anything else in the directory is not the log's.
     TRY(bool is_partition, files.exists(dir + "/" + name + "/partition.state"));
     auto inside = is_partition ? Result<std::vector<std::string>>() : files.list(dir + "/" + name);

@@ -21,7 +21,8 @@ struct VerifyReport {
 
 /// Reads every segment and index below a log directory at rest: CRCs, counts, that records decode, that offsets go on without a
 /// hole, and that nothing durable is missing. A torn tail that the next open will cut is not damage. Changes nothing.
-/// With a catalog, records of a topic that it does not know are damage, too. Errors: kNotFound (no such directory), kIo.
+/// With a catalog, records of a topic that it does not know are damage, too, and what the next open finishes of a topic half made
+/// or half dropped is none. Errors: kNotFound (no such directory), kIo.
 Result<VerifyReport> verify(env::FileSystem& files, const std::string& dir, const Catalog* catalog = nullptr);
 
 }  // namespace millrace::log
