@@ -365,3 +365,114 @@ def test_a_restore_that_is_cut_short_shows_no_data(folder):
     refused("restore", folder / "b", folder / "data", words=["interrupted"])
     refused("restore", folder / "b", folder / "data2", env={"MILLRACE_FAULTS": "file.write=eio,after=2,path=data2"}, words=["input/output"])
     assert not (folder / "data2").exists() and not (folder / "data2.restoring").exists()
+
+
+# ---- what is damaged in the data directory does not become a backup
+
+
+def segments_of(data):
+    """All of them with anything in them, oldest first within their partition."""
+    return [path for path in sorted(data.glob("log/people-*/*.log")) if path.stat().st_size > 0]
+
+
+def check_backup_names(server, folder, victim):
+    refused("backup", folder / "b", "--data", server.data, words=[str(victim.relative_to(server.data))])
+    assert not (folder / "b").exists()
+    assert not (server.data / "backup.tmp").exists()
+
+
+def unlink(path):
+    path.unlink()
+
+
+def halve(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def fill(server, first_id=0):
+    server.produce("people", [json.dumps({"id": i, "name": f"n{i}"}) for i in range(first_id, first_id + 3000)])
+    wait_until(server.drained, "the queries have caught up")
+
+
+@pytest.mark.parametrize("damage", [flip, halve, unlink])
+def test_a_segment_that_is_damaged_under_a_server_is_refused(folder, damage):
+    with Server(PIPELINE) as server:
+        fill(server)
+        victim = segments_of(server.data)[0]
+        damage(victim)
+        check_backup_names(server, folder, victim)
+
+
+def test_records_behind_a_cut_do_not_hide_it(folder):
+    """The server goes on at the place where it was: the segment is as long as it should be, with a hole."""
+    with Server(PIPELINE) as server:
+        fill(server)
+        victim = max(segments_of(server.data), key=lambda path: path.stat().st_size)
+        size = victim.stat().st_size
+        halve(victim)
+        first_id = 10_000
+        while victim.stat().st_size < size:
+            server.produce("people", [json.dumps({"id": i, "name": "later"}) for i in range(first_id, first_id + 100)])
+            first_id += 100
+        check_backup_names(server, folder, victim)
+
+
+def test_a_rolled_segment_that_is_damaged_at_rest_is_refused(folder):
+    with Server(PIPELINE) as server:
+        server.kill()
+        server.start(faults="log.segment_full=eio")  # each append begins a segment
+        for first_id in range(0, 24_000, 3000):
+            fill(server, first_id)
+        server.kill()
+        victim = next(path for path in segments_of(server.data) if path.with_suffix(".index").exists())
+        assert victim != max(victim.parent.glob("*.log"))
+        whole = victim.read_bytes()
+        flip(victim)
+        check_backup_names(server, folder, victim)
+        victim.write_bytes(whole)
+        server.command("backup", folder / "b")
+        run("restore", folder / "b", folder / "data")
+    everything = set(range(24_000))
+    check_restored(folder / "data", everything, everything)
+
+
+def test_a_sorted_file_that_is_damaged_under_a_server_is_refused(folder):
+    with Server(PIPELINE) as server:
+        fill(server)
+        assert server.stop() == 0  # what it holds is in sorted files then
+        server.start()
+        victim = max(server.data.glob("store/*.sst"), key=lambda path: path.stat().st_size)
+        flip(victim)
+        check_backup_names(server, folder, victim)
+
+
+@pytest.mark.parametrize("end", [None, Server.kill])
+def test_a_scheduler_that_is_gone_is_refused(folder, end):
+    with Server(PIPELINE) as server:
+        fill(server)
+        if end:
+            end(server)
+        for path in server.data.glob("meta.db*"):
+            path.unlink()
+        check_backup_names(server, folder, server.data / "meta.db")
+
+
+def test_a_scheduler_that_is_damaged_at_rest_is_refused(folder):
+    with Server(PIPELINE) as server:
+        fill(server)
+        server.kill()
+        (server.data / "meta.db-wal").unlink(missing_ok=True)
+        (server.data / "meta.db").write_bytes(b"no database" * 1000)
+        check_backup_names(server, folder, server.data / "meta.db")
+
+
+def test_a_data_directory_holds_no_other(folder):
+    with Server(PIPELINE) as server:
+        server.command("backup", folder / "b")
+        for target in (server.data / "sub", server.data / "sub" / "deep", server.data / "dags" / "new"):
+            refused("restore", folder / "b", target, words=["within the data directory"])
+            assert not target.exists() and not target.parent.joinpath("sub").exists()
+        assert server.stop() == 0
+        (server.data / "LOCK").unlink()
+        refused("restore", folder / "b", server.data / "sub", words=["within the data directory"])
+        run("restore", folder / "b", folder / "data")

@@ -34,6 +34,7 @@ struct Partition {
 
 struct Plan {
   std::string data;  // the directory that is copied
+  bool has_metadata = false;
   BackupManifest manifest;
   std::vector<Planned> files;
   std::vector<Partition> partitions;
@@ -127,9 +128,9 @@ Status plan_queries(store::Store& copied, const log::Catalog& catalog, BackupMan
 }
 
 /// What a start on the copy would ask for.
-Status check_metadata(store::Store& copied, const Plan& plan) {
-  TRY(bool expected, has_metadata(copied));
-  if (!expected || std::ranges::contains(plan.files, "meta.db", &Planned::name)) return {};
+Status expect_metadata(store::Store& copied, Plan& plan) {
+  TRY(plan.has_metadata, has_metadata(copied));
+  if (!plan.has_metadata || std::ranges::count(plan.files, "meta.db", &Planned::name) > 0) return {};
   return refuse(metadata_path(plan.data), {{}, 0, "it is gone, and with it what the scheduler knew"});
 }
 
@@ -166,6 +167,17 @@ Status check_log(env::FileSystem& files, const Plan& plan, const std::string& ta
   return refuse(plan.data + first.file.substr(target.size()), first);
 }
 
+Status check_metadata(env::FileSystem& files, const Plan& plan, const std::string& target) {
+  if (!plan.has_metadata) return {};
+  Status sound = connect::sqlite::verify_metadata_store(metadata_path(target));
+  // SQLite's index of a write-ahead log, which belongs to no copy.
+  std::string index = metadata_path(target) + "-shm";
+  TRY(bool indexed, files.exists(index));
+  if (indexed) TRY_DO(files.remove(index));
+  if (sound) return {};
+  return refuse(metadata_path(plan.data), {{}, 0, sound.error().message});
+}
+
 /// Copies what is planned, and checks that it is sound. The file that says "not finished" is there before anything else, and
 /// becomes the manifest in one step when all the rest is durable.
 Result<BackupManifest> write(env::FileSystem& files, Plan plan, const std::string& target, const Progress& progress) {
@@ -183,6 +195,7 @@ Result<BackupManifest> write(env::FileSystem& files, Plan plan, const std::strin
     TRY(auto state, write_state(files, tree, partition));
     plan.manifest.files.push_back(std::move(state));
   }
+  TRY_DO(check_metadata(files, plan, target));
   TRY_DO(check_log(files, plan, target));
   std::ranges::sort(plan.manifest.files, {}, &BackupManifest::File::name);
   TRY_DO(tree.sync());
@@ -243,7 +256,7 @@ Result<log::Log::Hold> plan_live(DataDir& data, const Staging& staging, Plan& pl
   TRY(auto hold, data.log().hold([&] { return data.store().checkpoint(options.path); }));
   TRY_DO(plan_store(files, options.path, plan));
   TRY(auto copied, store::Store::open(options));
-  TRY_DO(check_metadata(*copied, plan));
+  TRY_DO(expect_metadata(*copied, plan));
   TRY_DO(plan_topics(files, *copied, data.log(), plan));
   TRY(log::Catalog catalog, log::read_catalog(*copied));
   TRY_DO(plan_queries(*copied, catalog, plan.manifest));
@@ -308,7 +321,7 @@ Result<BackupManifest> backup_at_rest(env::Env env, const std::string& data, con
     TRY(bool exists, env.files.exists(data + "/" + name));
     if (exists) TRY_DO(plan_file(env.files, data + "/" + name, name, plan));
   }
-  TRY_DO(check_metadata(dir->store(), plan));
+  TRY_DO(expect_metadata(dir->store(), plan));
   TRY_DO(plan_store(env.files, store_path(data), plan));
   TRY_DO(plan_topics(env.files, dir->store(), dir->log(), plan));
   TRY(log::Catalog catalog, log::read_catalog(dir->store()));

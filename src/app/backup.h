@@ -23,8 +23,8 @@ class Backups {
   explicit Backups(DataDir& data) : data_(data) {}
 
   /// Fills `target`, an absolute path that is absent or empty. Errors: kFailedPrecondition (one runs already), kAlreadyExists,
-  /// kInvalidArgument (within the data directory), kDiskFull, kCancelled (the server stops), kCorruption naming the file of the data
-  /// directory (what was copied is not sound), kIo. Nothing is left of it then.
+  /// kInvalidArgument (within the data directory), kDiskFull, kCancelled (the server stops), kCorruption naming the file of the
+  /// data directory (what was copied is not sound), kIo. Nothing is left of it then.
   Result<BackupManifest> make(const std::string& target);
 
   struct State {

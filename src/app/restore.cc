@@ -31,17 +31,16 @@ Result<VerifyReport> check_files(env::FileSystem& files, const std::string& back
   return report;
 }
 
-/// A server on a directory takes everything below it for its own.
+/// Whoever removes or replaces a data directory takes what is below it along. The root is no place to refuse: all is below it.
 Status check_outside_data(env::FileSystem& files, const std::string& path) {
-  std::filesystem::path above = std::filesystem::path(path).parent_path();
-  for (;; above = above.parent_path()) {
+  for (auto above = std::filesystem::path(path).parent_path(); above != above.root_path(); above = above.parent_path()) {
     TRY(bool has_store, files.exists((above / "store" / "CURRENT").string()));
     TRY(bool is_used, files.exists((above / "LOCK").string()));
-    if (has_store || is_used)
-      return fail(Errc::kInvalidArgument, fmt::format("{} is within the data directory {}", path, above.string()),
-                  "name a directory elsewhere");
-    if (above == above.parent_path()) return {};
+    if (!has_store && !is_used) continue;
+    return fail(Errc::kInvalidArgument, fmt::format("{} is within the data directory {}", path, above.string()),
+                "name a directory elsewhere");
   }
+  return {};
 }
 
 Status make_data(env::FileSystem& files, const std::string& backup, const BackupManifest& manifest, const std::string& data,
