@@ -183,7 +183,7 @@ Result<std::shared_ptr<Topic>> Log::create(const std::string& name, const TopicS
   if (!topic) {
     // What cannot go now goes at the next open or the next creation; the first error is the one to report.
     if (auto undone = drop_entry(name, std::move(entry)); !undone) {
-      log_error("log", fmt::format("topic {} was not created, and its files stay until the next start: {}", name,
+      log_error("log", fmt::format("topic {} was not created, and what is left of it goes at the next start: {}", name,
                                    undone.error().message));
     }
     return topic;

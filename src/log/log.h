@@ -25,9 +25,10 @@ using RetentionFloor = std::function<std::optional<model::Offset>(const model::T
 /// Threading: safe from any thread. Lifetime: outlives the Topics it hands out; the env and the store outlive it.
 class Log {
  public:
-  /// Opens every topic of the catalog, finishes what a crash left half done, and recovers each partition (PartitionLog::open).
-  /// `read_only` changes nothing on disk. Errors: kCorruption naming file and position, kDataLoss when a topic's directory is
-  /// gone, or when there are records of a topic that the catalog does not know (nothing is changed then); kIo.
+  /// Opens every topic of the catalog, drops what a crash left half made or half dropped, and recovers each partition
+  /// (PartitionLog::open). `read_only` changes nothing on disk. Errors: kCorruption naming file and position, kDataLoss when a
+  /// topic's directory is gone, or when there are records of a topic that the catalog does not know (nothing is changed then);
+  /// kIo.
   static Result<std::unique_ptr<Log>> open(env::Env env, std::string dir, store::Store& store, const Options& options);
   ~Log();
   Log(const Log&) = delete;

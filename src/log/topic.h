@@ -47,7 +47,7 @@ bool is_topic_name(std::string_view name);
 
 /// What the catalog holds under `topic/<name>` in store::Space::kMeta.
 struct TopicEntry {
-  /// A topic that is being made or dropped is finished, one way or the other, at the next open.
+  /// A topic that is being made or dropped is gone after the next open; one being made stays when it has records.
   enum class State : uint8_t { kActive = 0, kCreating = 1, kDropping = 2 };
 
   State state = State::kActive;
