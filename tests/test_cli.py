@@ -1,10 +1,14 @@
 """Commands and the HTTP API as a stranger meets them: help, faults, exit codes, refusals."""
 import json
+import os
+import pty
+import resource
+import signal
 import subprocess
 
 import pytest
 
-from millrace import BINARY, ROOT, Server, run, wait_until
+from millrace import BINARY, DEADLINE_S, ROOT, Server, run, wait_until
 
 PIPELINE = """
 name: small
@@ -38,6 +42,74 @@ def test_wrong_usage_is_2():
     for arguments in ([], ["nonsense"], ["run"], ["sql", "--bad"], ["topic"], ["run", "x.yaml", "--for", "abc"], ["run", "x.yaml", "--listen", "nonsense"]):
         assert run(*arguments, check=False).returncode == 2, arguments
     assert "unknown command 'nonsense'" in run("nonsense", check=False).stderr
+
+
+def test_an_unset_variable_is_no_value(server, tmp_path):
+    for time in ("", "0s", "0ms"):
+        done = run("run", server.file, "--data", tmp_path / "d", "--for", time, check=False)
+        assert done.returncode == 2 and "write" in done.stderr, (time, done)
+    for arguments in (["run", server.file, "--for", "1s"], ["sql", "SELECT 1"], ["verify"], ["backup", tmp_path / "b"], ["topic", "list"]):
+        done = run(*arguments, "--data", "", check=False)
+        assert done.returncode == 2 and "--data" in done.stderr and "empty" in done.stderr, (arguments, done)
+    assert not (tmp_path / "d").exists() and not (tmp_path / "b").exists()
+
+
+def test_in_use_is_said_only_of_a_directory_that_is(server, tmp_path):
+    at_rest = tmp_path / "d"
+    run("run", server.file, "--data", at_rest, "--for", "100ms")
+    commands = [["verify", at_rest], ["backup", tmp_path / "b", "--data", at_rest], ["run", server.file, "--data", at_rest, "--for", "100ms"]]
+
+    def no_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    for arguments in commands:
+        done = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, preexec_fn=no_room, timeout=DEADLINE_S)
+        assert done.returncode == 1 and "LOCK: File too large" in done.stderr and "free space" in done.stderr, done
+        assert "in use" not in done.stderr
+    (at_rest / "LOCK").unlink()
+    (at_rest / "LOCK").mkdir()
+    for arguments in commands:
+        done = run(*arguments, check=False)
+        assert done.returncode == 1 and "LOCK: Is a directory" in done.stderr and "in use" not in done.stderr, done
+    assert not (tmp_path / "b").exists()
+    for arguments in (["verify", server.data], ["run", server.file, "--data", server.data, "--for", "100ms"]):
+        done = run(*arguments, check=False)
+        assert done.returncode == 5 and f"in use by process {server.process.pid}" in done.stderr, done
+
+
+def test_a_hangup_is_a_clean_stop():
+    with Server(PIPELINE) as started:
+        started.process.send_signal(signal.SIGHUP)
+        started.process.send_signal(signal.SIGHUP)
+        assert started.process.wait(timeout=DEADLINE_S) == 0, started.log()
+        assert (started.data / "seal").exists()
+
+
+def test_a_closed_terminal_is_a_clean_stop(tmp_path):
+    file, data = tmp_path / "p.yaml", tmp_path / "d"
+    file.write_text(PIPELINE)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(BINARY, [str(BINARY), "run", str(file), "--data", str(data)])
+    shown = b""
+    while b"HTTP API on" not in shown:
+        shown += os.read(terminal, 4096)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(wait_until(lambda: (ended := os.waitpid(pid, os.WNOHANG))[0] and ended, "it has stopped")[1]) == 0
+    assert (data / "seal").exists()
+
+
+def test_what_nohup_started_outlives_its_terminal():
+    started = Server(PIPELINE)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with started:
+            started.process.send_signal(signal.SIGHUP)
+            started.produce("t", ['{"id": 1, "v": "x"}'])
+            assert started.process.poll() is None
+            assert started.stop() == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_check_finds_every_fault_at_once(tmp_path):

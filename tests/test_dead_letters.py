@@ -59,6 +59,21 @@ def test_replay_after_a_fix_keeps_the_version():
         assert edge["in"] == 3 == edge["out"] and edge["dead"] == 0 and edge["superseded"] == 1
 
 
+def test_replay_leaves_out_queries_that_are_gone():
+    text = PIPELINE.replace("ON_ERROR", "")
+    second = "  gone:\n    into: t.others\n    sql: |\n      SELECT id, CAST(n AS integer) AS n FROM events\n"
+    both = text.replace("tables:\n", second + "tables:\n") + "  t.others: { partition_key: [id] }\n"
+    with Server(both) as server:
+        server.produce("events", ['{"id": 1, "n": "one", "email": "a@b"}', '{"id": 2, "n": "two", "email": "a@b"}'])
+        wait_until(server.drained, "both queries have caught up")
+        assert len(server.json("dead-letters", "list")) == 4
+        server.file.write_text(text.replace("CAST(n AS integer)", "coalesce(TRY_CAST(n AS integer), -1)"))
+        assert server.json("apply", server.file)["applied"]
+        report = server.json("dead-letters", "replay")
+        assert report == {"matched": 4, "replayed": 2, "superseded": 0, "still_dead": 0, "query_gone": 2}
+        assert [letter["query"] for letter in server.json("dead-letters", "list")] == ["gone", "gone"]
+
+
 def test_reset_keeps_letters_that_are_not_read_again():
     with Server(PIPELINE.replace("ON_ERROR", "")) as server:
         server.produce("events", ["rubbish", GOOD % 1])

@@ -21,8 +21,10 @@ tl::unexpected<Error> fail_system(std::string_view verb, const std::string& path
     case EFBIG: return fail(Errc::kDiskFull, std::move(message), "free space on that disk");
     case EACCES:
     case EPERM:
-    case EROFS: return fail(Errc::kPermissionDenied, std::move(message), "this user has to be able to write in the data directory");
-    default: return fail(Errc::kIo, std::move(message), "nothing was changed: mend that file, or name another directory with --data");
+    case EROFS:
+      return fail(Errc::kPermissionDenied, std::move(message), "this user has to be able to write in the data directory");
+    default:
+      return fail(Errc::kIo, std::move(message), "nothing was changed: mend that file, or name another directory with --data");
   }
 }
 
