@@ -19,6 +19,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import sys
 import time
 
@@ -136,7 +137,9 @@ class Round:
             if status is not None:
                 break
         legal = {"disk": (None, 1, 70)}.get(kind, (None, 137) if kind in AT_POINTS else (None, -9))
-        if status not in legal:
+        # Debian builds RocksDB with its assertions, some of which do not hold after errors of the disk (docs/known-limits.md).
+        asserted = kind == "disk" and status == -signal.SIGABRT and re.search(r"rocksdb::.*Assertion", self.last_error())
+        if status not in legal and not asserted:
             raise Broken(f"after {kind} {point}: the server ended with {status}: {self.last_error()}")
         if kind in AT_POINTS and status is None:  # killed by us
             raise Broken(f"{kind} {point}: not reached")
