@@ -1,13 +1,10 @@
 #include "table/table.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <filesystem>
 
 #include "table/table_reader.h"
 #include "table/table_writer.h"
-#include "table/tables.h"
+#include "table/tables_bed.h"
 
 namespace millrace::table {
 namespace {
@@ -29,29 +26,8 @@ TableDef events() {
   return def;
 }
 
-class TableTest : public testing::Test {
+class TableTest : public TablesBed {
  protected:
-  void SetUp() override {
-    options_.path = testing::TempDir() + "table_test_" + std::to_string(getpid()) + "_" +
-                    testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(options_.path);
-    open();
-  }
-  void TearDown() override {
-    tables_.reset();
-    store_.reset();
-    std::filesystem::remove_all(options_.path);
-  }
-  void open() {
-    tables_.reset();
-    store_.reset();
-    auto store = store::Store::open(options_);
-    ASSERT_TRUE(store) << store.error().message;
-    store_ = std::move(*store);
-    auto tables = Tables::open(*store_);
-    ASSERT_TRUE(tables) << tables.error().message;
-    tables_ = std::move(*tables);
-  }
   void create(const TableDef& def) {
     auto created = tables_->create(def);
     ASSERT_TRUE(created) << created.error().message;
@@ -127,9 +103,6 @@ class TableTest : public testing::Test {
     return {batch.columns.begin(), batch.columns.begin() + static_cast<ptrdiff_t>(columns)};
   }
 
-  store::Options options_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<Tables> tables_;
   Tables::TablePtr table_;
 };
 

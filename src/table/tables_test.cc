@@ -1,9 +1,8 @@
 #include "table/tables.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
+#include "table/tables_bed.h"
 
 namespace millrace::table {
 namespace {
@@ -24,29 +23,8 @@ Type list_of(Type element, int levels) {
   return element;
 }
 
-class TablesTest : public testing::Test {
+class TablesTest : public TablesBed {
  protected:
-  void SetUp() override {
-    options_.path = testing::TempDir() + "tables_test_" + std::to_string(getpid()) + "_" +
-                    testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(options_.path);
-    open();
-  }
-  void TearDown() override {
-    tables_.reset();
-    store_.reset();
-    std::filesystem::remove_all(options_.path);
-  }
-  void open() {
-    tables_.reset();
-    store_.reset();
-    auto store = store::Store::open(options_);
-    ASSERT_TRUE(store) << store.error().message;
-    store_ = std::move(*store);
-    auto tables = Tables::open(*store_);
-    ASSERT_TRUE(tables) << tables.error().message;
-    tables_ = std::move(*tables);
-  }
   Tables::TablePtr create(const TableDef& def) {
     auto created = tables_->create(def);
     EXPECT_TRUE(created) << created.error().message;
@@ -57,10 +35,6 @@ class TablesTest : public testing::Test {
     batch.put(store::Space::kMeta, "table/" + std::string(name), bytes);
     ASSERT_TRUE(store_->commit(std::move(batch), store::Durability::kLog));
   }
-
-  store::Options options_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<Tables> tables_;
 };
 
 TEST_F(TablesTest, EveryNameIsFoundAfterReopening) {
