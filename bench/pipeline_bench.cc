@@ -60,7 +60,7 @@ class NullSink : public port::Sink {
   Result<port::SinkReport> stage(const model::ColumnBatch&, const std::vector<port::RowOrigin>&, bool) override {
     return port::SinkReport{};
   }
-  Status commit(store::Batch&) override { return {}; }
+  Status commit(const port::Epoch&, store::Batch&) override { return {}; }
   void committed() override {}
   void abandon() override {}
 };

@@ -1,10 +1,10 @@
-// rooms: serve/http connect/http
+// rooms: serve/http net/http connect/http
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
 #include "base/bytes.h"
-#include "connect/http/client.h"
+#include "net/http/client.h"
 #include "connect/http/retry.h"
 #include "serve/http/guard.h"
 #include "serve/http/message.h"
@@ -28,6 +28,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Instant now = instant_from_millis(1'795'237'200'000);
   auto wait = connect::http::parse_retry_after(text, now);
   if (wait && *wait < Duration(0)) std::abort();
-  connect::http::redact_url(text);
+  net::http::redact_url(text);
   return 0;
 }

@@ -5,7 +5,7 @@
 
 #include "app/api.h"
 #include "base/log.h"
-#include "connect/http/client.h"
+#include "net/http/client.h"
 #include "env/env.h"
 #include "serve/http/target.h"
 
@@ -46,7 +46,7 @@ class ApiClient::Server : public ApiClient::Transport {
 
   Status send(std::string_view method, std::string_view path, std::string_view body, std::string_view content_type,
               const OnBytes& on_bytes) override {
-    connect::http::HttpRequest request;
+    net::http::HttpRequest request;
     request.method = method;
     request.url = url_ + std::string(path);
     request.headers = {{"Authorization", "Bearer " + token_}};
@@ -61,7 +61,7 @@ class ApiClient::Server : public ApiClient::Transport {
  private:
   std::string url_;
   std::string token_;
-  connect::http::HttpClient client_;
+  net::http::HttpClient client_;
 };
 
 class ApiClient::AtRest : public ApiClient::Transport {

@@ -44,6 +44,8 @@ struct RecordRun {
   Offset next;
   /// Keeps the bytes behind the views; at least 64 readable bytes follow every value (simdjson reads ahead).
   std::shared_ptr<const void> owner;
+  /// Write versions of these records are above it: the last one that another process gave out for this partition, else 0.
+  uint64_t version_floor = 0;
 };
 
 }  // namespace millrace::model

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "model/column.h"
+#include "port/source.h"
 #include "store/store.h"
 
 namespace millrace::port {
@@ -13,14 +17,24 @@ namespace millrace::port {
 /// What lets a sink take part in an epoch's commit; the pipeline's guarantee follows from it.
 enum class SinkKind {
   kLocalCommit,    // its rows join the epoch's store::Batch: exactly-once
-  kTransactional,  // rows and epoch marker in one foreign transaction: exactly-once
+  kTransactional,  // rows and the epoch's number in one foreign transaction: exactly-once
   kIdempotent,     // keyed and versioned writes: effectively-once
+  kAtLeastOnce,    // rows of an epoch that was cut off come again
 };
 
 struct SinkTraits {
   SinkKind kind = SinkKind::kLocalCommit;
   /// How the epoch's batch must be committed.
   store::Durability durability = store::Durability::kLog;
+  /// An epoch that is cut off is worked through again, so where rows are slow it should be small.
+  size_t epoch_records_max = 1'000'000;
+  Duration epoch_time_max = std::chrono::hours(1);
+};
+
+/// The epoch that a commit ends. Numbers of a query's epochs grow, and are never used twice for what was committed.
+struct Epoch {
+  uint64_t number = 0;
+  std::vector<PartitionEnd> ends;  // of the partitions that it read
 };
 
 /// Where an output row comes from, one for each row of the staged batch.
@@ -45,21 +59,31 @@ struct SinkReport {
   std::vector<uint32_t> superseded;  // the table has a newer row (only with `check_versions`)
 };
 
-/// Takes the rows of an epoch. Call order: stage*, commit, then committed or abandon. Threading: one thread.
+/// Takes the rows of an epoch. Call order: recover, then for each epoch stage*, commit, and committed or abandon. After an error
+/// comes abandon, and for a transactional sink recover. Threading: one thread, but for interrupt().
+///
+/// Errors: kUnavailable (nobody answers; a later try may succeed), kFenced (another process writes as this query),
+/// kFailedPrecondition (the target is gone or has changed).
 class Sink {
  public:
   virtual ~Sink() = default;
   virtual SinkTraits traits() const = 0;
-  /// Takes rows of the query's output schema; views need not outlive the call. `check_versions`: compare with what is stored
-  /// (replay of dead letters).
+  /// Takes rows of the query's output schema; views need not outlive the call. A foreign sink may send them at once. A row that
+  /// the target refuses for what it holds is a fault of the report, if it shows here. `check_versions`: compare with what is
+  /// stored (replay of dead letters).
   virtual Result<SinkReport> stage(const model::ColumnBatch& rows, const std::vector<RowOrigin>& origins,
                                    bool check_versions) = 0;
-  /// Makes the staged rows part of the epoch: a local sink puts them into `batch`, a foreign one flushes.
-  virtual Status commit(store::Batch& batch) = 0;
+  /// Makes the staged rows part of the epoch: a local sink puts them into `batch`, a foreign one returns when they are durable.
+  virtual Status commit(const Epoch& epoch, store::Batch& batch) = 0;
   /// The epoch's batch is committed.
-  virtual void committed() = 0;
+  virtual void committed() {}
   /// Forget what was staged.
   virtual void abandon() = 0;
+  /// kTransactional: the number of the query's last epoch that is committed there, none before the first. What an earlier writer
+  /// left open is rolled back, and that writer can commit nothing any more.
+  virtual Result<std::optional<uint64_t>> recover() { return std::optional<uint64_t>(); }
+  /// Ends the call that waits, and every later one, with kCancelled; from any thread.
+  virtual void interrupt() {}
 };
 
 }  // namespace millrace::port

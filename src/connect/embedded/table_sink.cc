@@ -43,7 +43,7 @@ Result<port::SinkReport> TableSink::stage(const model::ColumnBatch& rows, const 
   return report;
 }
 
-Status TableSink::commit(store::Batch& batch) {
+Status TableSink::commit(const port::Epoch&, store::Batch& batch) {
   writer_.add_to(batch);
   return {};
 }

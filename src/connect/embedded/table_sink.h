@@ -18,10 +18,10 @@ class TableSink : public port::Sink {
   static Result<std::unique_ptr<TableSink>> create(std::shared_ptr<const table::Table> table, const model::Schema& output,
                                                    store::Store& store, env::Clock& clock);
 
-  port::SinkTraits traits() const override { return {port::SinkKind::kLocalCommit, store::Durability::kLog}; }
+  port::SinkTraits traits() const override { return {}; }
   Result<port::SinkReport> stage(const model::ColumnBatch& rows, const std::vector<port::RowOrigin>& origins,
                                  bool check_versions) override;
-  Status commit(store::Batch& batch) override;
+  Status commit(const port::Epoch& epoch, store::Batch& batch) override;
   void committed() override;
   void abandon() override;
 

@@ -54,7 +54,7 @@ Status TopicSink::append_pending(size_t partition) {
   return {};
 }
 
-Status TopicSink::commit(store::Batch& batch) {
+Status TopicSink::commit(const port::Epoch&, store::Batch& batch) {
   for (size_t partition = 0; partition < pending_.size(); ++partition) TRY_DO(append_pending(partition));
   TRY_DO(log::PartitionLog::wait_all(tickets_));
   for (const log::Ticket& ticket : tickets_) ticket.partition->put_visible_end(batch, ticket.end);

@@ -19,10 +19,10 @@ class TopicSink : public port::Sink {
   /// `query` is the topic's owner.
   TopicSink(std::shared_ptr<log::Topic> topic, std::string query);
 
-  port::SinkTraits traits() const override { return {port::SinkKind::kLocalCommit, store::Durability::kSync}; }
+  port::SinkTraits traits() const override { return {.durability = store::Durability::kSync}; }
   Result<port::SinkReport> stage(const model::ColumnBatch& rows, const std::vector<port::RowOrigin>& origins,
                                  bool check_versions) override;
-  Status commit(store::Batch& batch) override;
+  Status commit(const port::Epoch& epoch, store::Batch& batch) override;
   void committed() override;
   void abandon() override;
 

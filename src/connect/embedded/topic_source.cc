@@ -25,10 +25,19 @@ TopicSource::~TopicSource() {
 
 Result<port::SourceInfo> TopicSource::describe() { return port::SourceInfo{topic_->id(), topic_->partition_count(), true}; }
 
+Status TopicSource::check(model::Partition partition) const {
+  if (partition.value >= 0 && partition.value < topic_->partition_count()) return {};
+  return fail(Errc::kInvalidArgument, "topic " + topic_->name() + " has no partition " + std::to_string(partition.value));
+}
+
+Result<port::OffsetRange> TopicSource::bounds(model::Partition partition) {
+  TRY_DO(check(partition));
+  log::PartitionLog& log = topic_->partition(partition);
+  return port::OffsetRange{log.start_offset(), log.end_offset()};
+}
+
 Status TopicSource::seek(model::Partition partition, model::Offset offset) {
-  if (partition.value < 0 || partition.value >= topic_->partition_count()) {
-    return fail(Errc::kInvalidArgument, "topic " + topic_->name() + " has no partition " + std::to_string(partition.value));
-  }
+  TRY_DO(check(partition));
   // Reading nothing tells whether the offset is kept.
   TRY_DO(topic_->partition(partition).read(offset, 0, 0));
   positions_[static_cast<size_t>(partition.value)] = offset;

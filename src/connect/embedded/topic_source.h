@@ -17,12 +17,14 @@ class TopicSource : public port::Source {
   ~TopicSource() override;
 
   Result<port::SourceInfo> describe() override;
+  Result<port::OffsetRange> bounds(model::Partition partition) override;
   /// kOutOfRange names what is kept, also for an offset that is not written yet.
   Status seek(model::Partition partition, model::Offset offset) override;
   Result<std::vector<model::RecordRun>> poll(const port::PollLimit& limit, Duration wait) override;
   void wake() override;
 
  private:
+  Status check(model::Partition partition) const;
   Result<std::vector<model::RecordRun>> take(const port::PollLimit& limit);
 
   std::shared_ptr<log::Topic> topic_;

@@ -10,6 +10,11 @@
 #include "format/json_path.h"
 
 namespace millrace::connect::http {
+
+using net::http::HttpClient;
+using net::http::HttpRequest;
+using net::http::HttpResponse;
+using net::http::redact_url;
 namespace {
 
 constexpr size_t kExcerptBytes = 80;

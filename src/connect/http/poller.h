@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "connect/http/client.h"
+#include "net/http/client.h"
 #include "connect/http/retry.h"
 #include "env/env.h"
 #include "model/record.h"
@@ -34,7 +34,7 @@ struct Paging {
 struct PollerOptions {
   std::string url;
   std::string method = "GET";
-  Headers headers;
+  net::http::Headers headers;
   std::string body;
   Auth auth;
   Duration interval = std::chrono::seconds(1);

@@ -283,7 +283,10 @@ Status Pipeline::refuse(Slice& slice, size_t index, const RecordFault& fault) {
 Status Pipeline::commit() {
   if (next_ == committed_) return {};
   next_.epoch = committed_.epoch + 1;
-  TRY_DO(parts_.sink.commit(batch_));
+  port::Epoch epoch{next_.epoch, {}};
+  for (size_t i = 0; i < next_.partitions.size(); ++i)
+    epoch.ends.push_back({model::Partition(static_cast<int32_t>(i)), next_.partitions[i].next, next_.partitions[i].version});
+  TRY_DO(parts_.sink.commit(epoch, batch_));
   TRY_DO(env::fault("stream.between_output_and_commit"));
   batch_.put(store::Space::kMeta, position_key(spec_.query), encode_position(next_));
   TRY_DO(env::fault("stream.before_commit"));

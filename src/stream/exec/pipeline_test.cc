@@ -38,7 +38,7 @@ class MemorySink : public port::Sink {
     }
     return report;
   }
-  Status commit(store::Batch&) override { return {}; }
+  Status commit(const port::Epoch&, store::Batch&) override { return {}; }
   void committed() override {
     rows.insert(rows.end(), staged.begin(), staged.end());
     staged.clear();

@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "base/time.h"
 
-namespace millrace::connect::http {
+namespace millrace::net::http {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
@@ -75,4 +75,4 @@ class HttpClient {
 /// stand in a message.
 std::string redact_url(std::string_view url);
 
-}  // namespace millrace::connect::http
+}  // namespace millrace::net::http

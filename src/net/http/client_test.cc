@@ -1,4 +1,4 @@
-#include "connect/http/client.h"
+#include "net/http/client.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "serve/http/server.h"
 
-namespace millrace::connect::http {
+namespace millrace::net::http {
 namespace {
 
 using namespace std::chrono_literals;
@@ -167,4 +167,4 @@ TEST(RedactUrl, KeepsSchemeHostAndPath) {
 }
 
 }  // namespace
-}  // namespace millrace::connect::http
+}  // namespace millrace::net::http

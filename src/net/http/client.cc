@@ -1,11 +1,11 @@
-#include "connect/http/client.h"
+#include "net/http/client.h"
 
 #include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <mutex>
 
-namespace millrace::connect::http {
+namespace millrace::net::http {
 namespace {
 
 constexpr size_t kHeaderBytesMax = 256 << 10;
@@ -249,4 +249,4 @@ std::string redact_url(std::string_view url) {
   return std::string(url.substr(0, host)) + std::string(url.substr(host_start));
 }
 
-}  // namespace millrace::connect::http
+}  // namespace millrace::net::http
