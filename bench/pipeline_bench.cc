@@ -19,13 +19,13 @@
 #include <thread>
 #include <vector>
 
-#include "app/append.h"
 #include "app/compile.h"
 #include "app/data_dir.h"
 #include "app/load_project.h"
 #include "bench/report.h"
 #include "connect/embedded/table_sink.h"
 #include "connect/embedded/topic_source.h"
+#include "connect/embedded/topic_writer.h"
 #include "serve/randomuser/users.h"
 #include "sql/duck_engine.h"
 #include "stream/exec/runner.h"
@@ -101,7 +101,7 @@ struct Bench {
     for (bool more = true; more;) {
       std::vector<model::Record> records;
       for (std::string line; records.size() < 2000 && (more = next_line(line));) records.emplace_back().value = std::move(line);
-      if (!records.empty()) must(app::append_records(*topic, std::move(records), 0));
+      if (!records.empty()) must(connect::embedded::TopicWriter(topic).append(records, model::Partition(0)));
     }
   }
 
@@ -122,7 +122,9 @@ struct Bench {
     return std::make_unique<stream::Runner>(std::move(parts), env.clock, false);
   }
 
-  std::vector<model::Offset> ends() { return {topic->partition(model::Partition(0)).end_offset()}; }
+  std::vector<port::PartitionEnd> ends() {
+    return {{model::Partition(0), topic->partition(model::Partition(0)).end_offset(), 0}};
+  }
 };
 
 void p2(Bench& bench, bench::Report& report, size_t rows) {
@@ -206,7 +208,7 @@ void p12(const std::string& dir, bench::Report& report, size_t rows, bool into_t
         return true;
       });
       runner->wait_for(bench.ends(), std::chrono::hours(1), [] { return false; });
-      auto floor = [&](const model::TopicId&, model::Partition) { return std::optional(bench.ends()[0]); };
+      auto floor = [&](const model::TopicId&, model::Partition) { return std::optional(bench.ends()[0].next); };
       must(bench.data->log().enforce_retention(bench.env.clock.now(), floor));
     }
     line(report, fmt::format("P12 {}, up to {} M", into_table ? "into a table" : "into nothing", made / 1'000'000), made - first,

@@ -1,11 +1,11 @@
-// rooms: serve/http net/http connect/http
+// rooms: serve/http net/http
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "net/http/client.h"
-#include "connect/http/retry.h"
+#include "net/http/retry.h"
 #include "serve/http/guard.h"
 #include "serve/http/message.h"
 #include "serve/http/target.h"
@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   serve::http::split_host(text);
   if (!is_utf8(serve::http::error_response(400, text, text).body)) std::abort();
   Instant now = instant_from_millis(1'795'237'200'000);
-  auto wait = connect::http::parse_retry_after(text, now);
+  auto wait = net::http::parse_retry_after(text, now);
   if (wait && *wait < Duration(0)) std::abort();
   net::http::redact_url(text);
   return 0;

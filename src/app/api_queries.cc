@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "app/api.h"
+#include "app/api_topics_elsewhere.h"
 #include "table/dead_letters.h"
 #include "table/table_reader.h"
 
@@ -48,11 +49,18 @@ Result<Response> resume(const Call& call) {
 }
 
 /// The same `from` for every partition.
-Result<std::vector<model::Offset>> offsets_from(log::Topic& topic, const std::string& from) {
+Result<std::vector<model::Offset>> offsets_from(Instance& instance, const std::string& name, const std::string& from) {
   std::vector<model::Offset> offsets;
-  for (int32_t p = 0; p < topic.partition_count(); ++p) {
-    TRY(model::Offset offset, offset_from(topic.partition(model::Partition(p)), from));
-    offsets.push_back(offset);
+  auto local = instance.parts()->has_own_log() ? instance.data().log().find(name) : nullptr;
+  TRY(port::TopicInfo info, instance.parts()->topics().describe(name));
+  for (size_t p = 0; p < info.partitions.size(); ++p) {
+    if (local != nullptr) {
+      TRY(model::Offset offset, offset_from(local->partition(model::Partition(static_cast<int32_t>(p))), from));
+      offsets.push_back(offset);
+    } else {
+      TRY(model::Offset offset, offset_within(info.partitions[p], from));
+      offsets.push_back(offset);
+    }
   }
   return offsets;
 }
@@ -60,9 +68,7 @@ Result<std::vector<model::Offset>> offsets_from(log::Topic& topic, const std::st
 Result<Response> reset(const Call& call) {
   TRY(Json body, call.body_object());
   TRY(QueryView query, call.instance.query(call.path[0]));
-  auto topic = call.instance.data().log().find(query.topic);
-  if (topic == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", query.topic));
-  TRY(auto offsets, offsets_from(*topic, body.string_or("from", "earliest")));
+  TRY(auto offsets, offsets_from(call.instance, query.topic, body.string_or("from", "earliest")));
   TRY_DO(call.instance.reset_query(query.name, offsets));
   return describe(call);
 }
@@ -143,10 +149,16 @@ Result<Edge> query_edge(const Call& call, const QueryView& query) {
   return edge;
 }
 
+/// What another system holds is not counted.
+Edge elsewhere_edge(const QueryView& query, uint64_t& rows) {
+  rows = query.position.balance.rows_written;
+  return {"query " + query.name, (query.into_table ? "table " : "topic ") + query.into, rows, rows, ""};
+}
+
 Result<std::optional<Edge>> sink_edge(const Call& call, const QueryView& query, uint64_t& rows) {
   if (!query.into_table) {
     auto into = call.instance.data().log().find(query.into);
-    if (into == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", query.into));
+    if (into == nullptr) return std::optional<Edge>(elsewhere_edge(query, rows));
     for (int32_t p = 0; p < into->partition_count(); ++p) {
       rows += static_cast<uint64_t>(into->partition(model::Partition(p)).end_offset() -
                                     into->partition(model::Partition(p)).start_offset());
@@ -154,7 +166,7 @@ Result<std::optional<Edge>> sink_edge(const Call& call, const QueryView& query, 
     return std::optional<Edge>(Edge{"query " + query.name, "topic " + query.into, query.position.balance.rows_written, rows, ""});
   }
   auto table = call.instance.data().tables().find(query.into);
-  if (table == nullptr) return std::optional<Edge>();
+  if (table == nullptr) return std::optional<Edge>(elsewhere_edge(query, rows));
   TRY(rows, table::count_rows(call.instance.data().store(), *table, table::whole_table(*table), call.instance.env().clock.now()));
   Edge edge{"query " + query.name, "table " + query.into, query.position.balance.rows_written, rows, ""};
   if (rows == 0 && edge.in > 0) {

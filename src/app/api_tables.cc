@@ -45,47 +45,115 @@ std::vector<size_t> all_columns(const TablePtr& table) {
   return columns;
 }
 
-Json summary(const TablePtr& table) {
+Json summary(const model::TableDef& def) {
   Json json = Json::object();
   Json partition_key = Json::array(), clustering = Json::array();
-  for (size_t column : table->def.partition_key) partition_key.push(table->def.schema.fields[column].name);
-  for (const auto& column : table->def.clustering) {
-    clustering.push(table->def.schema.fields[column.column].name + (column.descending ? " desc" : ""));
-  }
-  json.set("table", table->def.name)
+  for (size_t column : def.partition_key) partition_key.push(def.schema.fields[column].name);
+  for (const auto& column : def.clustering)
+    clustering.push(def.schema.fields[column.column].name + (column.descending ? " desc" : ""));
+  json.set("table", def.name)
       .set("partition_key", std::move(partition_key))
       .set("clustering", std::move(clustering))
-      .set("ttl", table->def.ttl ? Json(format_duration(*table->def.ttl)) : Json())
-      .set("delete_when", table->def.delete_when.empty() ? Json() : Json(table->def.delete_when));
+      .set("ttl", def.ttl ? Json(format_duration(*def.ttl)) : Json())
+      .set("delete_when", def.delete_when.empty() ? Json() : Json(def.delete_when));
   return json;
+}
+
+Json columns_json(const table::Table& table) {
+  Json columns = Json::array();
+  for (size_t i = 0; i < table.def.schema.fields.size(); ++i) {
+    Json column = Json::object();
+    column.set("name", table.def.schema.fields[i].name)
+        .set("type", model::to_sql(table.def.schema.fields[i].type))
+        .set("key", table.is_key(i));
+    columns.push(std::move(column));
+  }
+  return columns;
+}
+
+/// The table of another system that has this name; null when there is none.
+std::optional<TableElsewhere> elsewhere(const Call& call) {
+  for (TableElsewhere& table : call.instance.tables_elsewhere()) {
+    if (model::same_name(table.def.name, call.path[0])) return std::move(table);
+  }
+  return std::nullopt;
+}
+
+Status refuse_elsewhere(const Call& call) {
+  if (!elsewhere(call)) return {};
+  return fail(Errc::kFailedPrecondition,
+              fmt::format("table {} is in another system, which this command does not change", call.path[0]),
+              "use the tools of that system, such as cqlsh or psql");
+}
+
+std::string quote_text(std::string_view text) {
+  std::string out = "'";
+  for (char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
+  return out + "'";
+}
+
+/// The row of a whole key, or the rows that share the leading key columns which are given.
+Result<Response> get_elsewhere(const Call& call, const TableElsewhere& elsewhere) {
+  table::Table table(0, elsewhere.def);
+  std::span<const std::string> texts = std::span(call.path).subspan(1);
+  if (texts.size() > table.key_columns.size() || texts.size() < table.def.partition_key.size()) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("the key of {} has {} columns, not {}", table.def.name, table.key_columns.size(), texts.size()));
+  }
+  // The engine filters again what a relation could not.
+  size_t dot = table.def.name.find('.');
+  std::string sql = fmt::format("SELECT * FROM {}.{} WHERE true", model::quote_identifier(table.def.name.substr(0, dot)),
+                                model::quote_identifier(table.def.name.substr(dot + 1)));
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const model::Field& column = table.def.schema.fields[table.key_columns[i].column];
+    sql += fmt::format(" AND {} = CAST({} AS {})", model::quote_identifier(column.name), quote_text(texts[i]),
+                       model::to_sql(column.type));
+  }
+  TRY(int64_t limit, call.number("limit", 10'000, 1, 100'000));
+  Response response;
+  bool one = texts.size() == table.key_columns.size();
+  if (!one) response.body = "[";
+  int64_t found = 0;
+  TRY_DO(call.instance.shell_engine().execute(fmt::format("{} LIMIT {}", sql, limit), call.instance.catalog(),
+                                              {call.instance.options().statement_time_max},
+                                              [&](const model::ColumnBatch& rows) -> Status {
+                                                for (size_t i = 0; i < rows.rows; ++i, ++found) {
+                                                  if (found > 0) response.body += ",\n ";
+                                                  format::append_row_json(response.body, rows, i);
+                                                }
+                                                return {};
+                                              }));
+  if (one && found == 0) return fail(Errc::kNotFound, fmt::format("{} has no row with this key", table.def.name));
+  if (!one) response.body += "]";
+  return response;
 }
 
 Result<Response> list(const Call& call) {
   Json tables = Json::array();
+  for (const TableElsewhere& table : call.instance.tables_elsewhere())
+    tables.push(summary(table.def).set("columns", table.def.schema.fields.size()));
   for (const TablePtr& table : call.instance.data().tables().list())
-    tables.push(summary(table).set("columns", table->def.schema.fields.size()));
+    tables.push(summary(table->def).set("columns", table->def.schema.fields.size()));
   return json_response(tables);
 }
 
 Result<Response> describe(const Call& call) {
-  TRY(TablePtr table, table_of(call));
-  Json json = summary(table);
-  Json columns = Json::array();
-  for (size_t i = 0; i < table->def.schema.fields.size(); ++i) {
-    Json column = Json::object();
-    column.set("name", table->def.schema.fields[i].name)
-        .set("type", model::to_sql(table->def.schema.fields[i].type))
-        .set("key", table->is_key(i));
-    columns.push(std::move(column));
+  if (auto there = elsewhere(call)) {
+    Json json = summary(there->def);
+    json.set("columns", columns_json(table::Table(0, there->def))).set("rows", Json());  // counting may take that system long
+    return json_response(json);
   }
+  TRY(TablePtr table, table_of(call));
+  Json json = summary(table->def);
   TRY(uint64_t rows,
       table::count_rows(call.instance.data().store(), *table, table::whole_table(*table), call.instance.env().clock.now()));
-  json.set("columns", std::move(columns)).set("rows", rows);
+  json.set("columns", columns_json(*table)).set("rows", rows);
   return json_response(json);
 }
 
 /// The row of a whole key, or the rows that share the leading key columns which are given.
 Result<Response> get(const Call& call) {
+  if (auto there = elsewhere(call)) return get_elsewhere(call, *there);
   TRY(TablePtr table, table_of(call));
   std::span<const std::string> texts = std::span(call.path).subspan(1);
   TRY(model::ColumnBatch key, key_of(table, texts));
@@ -122,6 +190,7 @@ Result<Response> get(const Call& call) {
 
 /// A tombstone of the present moment: it wins over everything that was written before it.
 Result<Response> erase_row(const Call& call) {
+  TRY_DO(refuse_elsewhere(call));
   TRY(TablePtr table, table_of(call));
   std::span<const std::string> texts = std::span(call.path).subspan(1);
   if (texts.size() != table->key_columns.size()) {
@@ -146,6 +215,7 @@ Result<Response> erase_row(const Call& call) {
 }
 
 Result<Response> drop(const Call& call) {
+  TRY_DO(refuse_elsewhere(call));
   TRY(TablePtr table, table_of(call));
   TRY_DO(call.instance.check_unused_table(table->def.name));
   TRY_DO(call.instance.data().tables().drop(table->def.name));
@@ -155,6 +225,7 @@ Result<Response> drop(const Call& call) {
 }
 
 Result<Response> truncate(const Call& call) {
+  TRY_DO(refuse_elsewhere(call));
   TRY(TablePtr table, table_of(call));
   TRY_DO(call.instance.data().tables().truncate(table->def.name));
   Json json = Json::object();

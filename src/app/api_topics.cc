@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "app/api.h"
-#include "app/append.h"
+#include "app/api_topics_elsewhere.h"
 #include "base/bytes.h"
 #include "format/json_path.h"
 
@@ -70,11 +70,16 @@ Json summary(log::Topic& topic) {
 
 Result<Response> list(const Call& call) {
   Json topics = Json::array();
+  for (const std::string& name : call.instance.topics_elsewhere()) {
+    TRY(port::TopicInfo info, call.instance.parts()->topics().describe(name));
+    topics.push(summary_elsewhere(name, info));
+  }
   for (const auto& topic : call.instance.data().log().topics()) topics.push(summary(*topic));
   return json_response(topics);
 }
 
 Result<Response> describe(const Call& call) {
+  if (is_elsewhere(call.instance, call.path[0])) return describe_elsewhere(call);
   TRY(auto topic, topic_of(call));
   Json json = summary(*topic);
   auto schema = call.instance.topic_schema(topic->name());
@@ -160,6 +165,7 @@ Result<Response> create(const Call& call) {
 }
 
 Result<Response> drop(const Call& call) {
+  TRY_DO(refuse_elsewhere(call));
   TRY(auto topic, topic_of(call));
   TRY_DO(call.instance.check_unused_topic(topic->name()));
   TRY_DO(call.instance.data().log().drop(topic->name()));
@@ -169,6 +175,7 @@ Result<Response> drop(const Call& call) {
 }
 
 Result<Response> truncate(const Call& call) {
+  TRY_DO(refuse_elsewhere(call));
   TRY(auto topic, topic_of(call));
   int64_t records = record_count(*topic);
   TRY_DO(call.instance.data().log().truncate(topic->name()));
@@ -217,7 +224,8 @@ Result<std::vector<model::Record>> records_of_json(const Call& call) {
 
 Result<Response> produce(const Call& call) {
   static std::atomic<uint32_t> turn{0};
-  TRY(auto topic, topic_of(call));
+  const std::string& name = call.path[0];
+  if (!is_elsewhere(call.instance, name)) TRY_DO(topic_of(call));
   TRY_DO(call.instance.check_room());
   std::string_view type = call.request.header("content-type").value_or("application/json");
   type = type.substr(0, type.find(';'));
@@ -233,37 +241,18 @@ Result<Response> produce(const Call& call) {
                                        "application/json, application/x-ndjson or text/plain");
   }
   if (!records) return fail(std::move(records.error()));
-  TRY(auto batches, append_records(*topic, std::move(*records), static_cast<int32_t>(turn++ & 0x7fffffff)));
+  TRY(auto writer, call.instance.parts()->topics().writer(name));
+  TRY(auto batches, writer->append(*records, model::Partition(static_cast<int32_t>(turn++ & 0x7fffffff))));
   Json json = Json::array();
-  for (const AppendedBatch& batch : batches) {
+  for (const port::Appended& batch : batches) {
     Json one = Json::object();
-    one.set("topic", topic->name())
-        .set("partition", batch.partition)
-        .set("first_offset", batch.first_offset)
+    one.set("topic", name)
+        .set("partition", batch.partition.value)
+        .set("first_offset", batch.first.value)
         .set("count", batch.count);
     json.push(std::move(one));
   }
   return json_response(json);
-}
-
-Json record_json(const log::Topic& topic, int32_t partition, const model::RecordView& record) {
-  Json json = Json::object();
-  json.set("topic", topic.name())
-      .set("partition", partition)
-      .set("offset", record.offset.value)
-      .set("timestamp", format_instant(instant_from_millis(record.timestamp_ms)))
-      .set("key", bytes_json(record.key))
-      .set("value", bytes_json(record.value));
-  if (auto headers = codec::kafka_record::decode_headers(record.raw_headers); headers && !headers->empty()) {
-    Json list = Json::array();
-    for (const model::Header& header : *headers) {
-      Json one = Json::object();
-      one.set("key", header.key).set("value", header.value ? bytes_json(std::string_view(*header.value)) : Json());
-      list.push(std::move(one));
-    }
-    json.set("headers", std::move(list));
-  }
-  return json;
 }
 
 /// Where to read each partition: `positions=3,0,17`, or `from=earliest|latest|OFFSET|TIME`, or `last=N` records in all.
@@ -292,6 +281,7 @@ Result<std::vector<model::Offset>> tail_positions(const Call& call, log::Topic& 
 }
 
 Result<Response> tail(const Call& call) {
+  if (is_elsewhere(call.instance, call.path[0])) return tail_elsewhere(call);
   TRY(auto topic, topic_of(call));
   TRY(std::vector<model::Offset> positions, tail_positions(call, *topic));
   bool last_of_all = call.parameter("positions").empty() && call.parameter("from").empty();
@@ -321,7 +311,7 @@ Result<Response> tail(const Call& call) {
         break;
       }
       for (const model::RecordView& record : run->records)
-        found.push_back({record.timestamp_ms, p, record.offset.value, record_json(*topic, p, record)});
+        found.push_back({record.timestamp_ms, p, record.offset.value, record_json(topic->name(), p, record)});
       at = run->next;
     }
     if (found.empty() && attempt == 0 && wait > Duration(0)) waiter.wait(seen, wait);

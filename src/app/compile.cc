@@ -194,6 +194,7 @@ class Compiler {
     out.name = query.name;
     out.into = query.into;
     out.into_table = query.into_table;
+    out.connection = query.connection;
     if (auto tree = tree_of(query.sql.text)) out.topic = plan::topic_of(*tree).value_or("");
     return out;
   }
@@ -245,6 +246,9 @@ class Compiler {
     out.topic = from.name;
     out.into = query.into;
     out.into_table = query.into_table;
+    out.connection = query.connection;
+    out.on_data_loss =
+        query.on_data_loss == project::OnDataLoss::kContinue ? stream::OnDataLoss::kContinue : stream::OnDataLoss::kFail;
     out.ready = true;
     out.spec.query = query.name;
     out.spec.topic = from.name;

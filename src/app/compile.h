@@ -10,6 +10,7 @@
 #include "port/sql_engine.h"
 #include "project/project.h"
 #include "stream/exec/pipeline.h"
+#include "stream/exec/runner.h"
 #include "table/table.h"
 
 namespace millrace::app {
@@ -32,6 +33,8 @@ struct CompiledQuery {
   std::string topic;
   std::string into;
   bool into_table = false;
+  std::string connection;  // where `into` is; empty: where the profile says
+  stream::OnDataLoss on_data_loss = stream::OnDataLoss::kFail;
   /// False while the topic has no schema: everything below is empty then.
   bool ready = false;
   stream::PipelineSpec spec;

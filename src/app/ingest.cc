@@ -2,58 +2,23 @@
 
 #include <fmt/format.h>
 
-#include "app/append.h"
 #include "base/log.h"
+#include "connect/http/poller.h"
 
 namespace millrace::app {
 namespace {
 
-connect::http::PollerOptions options_of(const project::Source& source, std::string url) {
-  connect::http::PollerOptions options;
-  options.url = std::move(url);
-  options.method = source.http.method;
-  for (const auto& [name, value] : source.http.headers) options.headers.emplace_back(name, value.value);
-  if (source.http.auth) {
-    const project::HttpAuth& auth = *source.http.auth;
-    if (!auth.bearer.value.empty()) {
-      options.auth = {connect::http::Auth::Kind::kBearer, auth.bearer.value};
-    } else {
-      options.auth = {connect::http::Auth::Kind::kBasic, auth.user.value + ":" + auth.password.value};
-    }
-  }
-  options.interval = source.every;
-  options.timeout = source.http.timeout;
-  options.records = source.http.records;
-  options.key = source.key;
-  if (source.http.page) {
-    options.paging.parameter = source.http.page->param;
-    options.paging.start = source.http.page->start;
-    options.paging.pages_max = source.http.page->max;
-    if (!source.http.page->size_param.empty()) {
-      options.url += options.url.find('?') == std::string::npos ? '?' : '&';
-      options.url += fmt::format("{}={}", source.http.page->size_param, source.http.page->size);
-    }
-  }
-  options.retry.max_attempts = static_cast<int>(source.http.retry.attempts);
-  options.retry.base_delay = source.http.retry.delay;
-  options.retry.max_delay = source.http.retry.delay_max;
-  options.max_body_bytes = static_cast<size_t>(source.http.max_bytes);
-  options.max_redirects = static_cast<int>(source.http.redirects);
-  return options;
-}
+std::string position_key(const std::string& source) { return "source/" + source + "/position"; }
+
+/// False when the stop came first.
+bool wait_for(Duration duration, std::stop_token stop) { return connect::http::HttpPoller::real_wait()(duration, stop); }
 
 }  // namespace
 
-Result<std::unique_ptr<Ingest>> Ingest::create(const project::Source& source, std::shared_ptr<log::Topic> topic, env::Env env,
-                                               Server server) {
-  std::string url = source.http.url.value;
-  if (url.starts_with("builtin:")) {
-    TRY(std::string served, server.builtin_url());
-    size_t query = url.find('?');
-    url = query == std::string::npos ? served : served + url.substr(query);
-  }
-  TRY(auto poller, connect::http::HttpPoller::create(options_of(source, std::move(url)), env.clock, env.random));
-  return std::unique_ptr<Ingest>(new Ingest(source.name, std::move(topic), env, std::move(server.check_room), std::move(poller)));
+Result<std::unique_ptr<Ingest>> Ingest::create(std::string source, std::string topic, Parts parts, env::Env env) {
+  TRY(auto position, parts.store.get(store::Space::kMeta, position_key(source)));
+  if (position) TRY_DO(parts.feed->resume(*position));
+  return std::unique_ptr<Ingest>(new Ingest(std::move(source), std::move(topic), std::move(parts), env));
 }
 
 Ingest::~Ingest() { stop(); }
@@ -62,7 +27,7 @@ void Ingest::start() {
   thread_ = std::jthread([this](std::stop_token stop) {
     while (wait_for_room(stop)) {
       auto next = poll_once(stop);
-      if (next && !connect::http::HttpPoller::real_wait()(*next, stop)) break;
+      if (next && !wait_for(*next, stop)) break;
       if (!next && next.error().code == Errc::kCancelled) break;
     }
   });
@@ -78,29 +43,31 @@ Result<Duration> Ingest::wait_for_room(std::stop_token stop) {
   constexpr Duration kLookAgain = std::chrono::milliseconds(500);
   Duration begin = env_.clock.monotonic();
   while (!stop.stop_requested()) {
-    Status room = check_room_();
+    Status room = parts_.check_room();
     if (room) return env_.clock.monotonic() - begin;
     {
       MutexLock lock(mutex_);
       counts_.last_error = room.error().message;
     }
-    (void)connect::http::HttpPoller::real_wait()(kLookAgain, stop);
+    (void)wait_for(kLookAgain, stop);
   }
   return fail(Errc::kCancelled, "stopped");
 }
 
-Status Ingest::append(const std::vector<model::Record>& records) {
-  if (records.empty()) return {};
-  // Unkeyed records of successive polls take the partitions in turn.
-  TRY_DO(append_records(*topic_, records, next_partition_));
-  next_partition_ = (next_partition_ + 1) % topic_->partition_count();
+Status Ingest::take(const port::Feed::Polled& polled) {
+  if (!polled.records.empty()) TRY_DO(parts_.writer->append(polled.records));
+  if (polled.position.empty() || polled.position == position_) return {};
+  store::Batch batch;
+  batch.put(store::Space::kMeta, position_key(name_), polled.position);
+  TRY_DO(parts_.store.commit(std::move(batch), store::Durability::kSync));
+  position_ = polled.position;
   return {};
 }
 
 Result<Duration> Ingest::poll_once(std::stop_token stop) {
   MutexLock one_at_a_time(polling_);
-  connect::http::PollResult polled = poller_->poll(stop);
-  Status appended = append(polled.records);
+  port::Feed::Polled polled = parts_.feed->poll(stop);
+  Status appended = take(polled);
   std::optional<Error> failure = polled.error;
   if (!appended) failure = appended.error();
   MutexLock lock(mutex_);
@@ -127,7 +94,7 @@ Status Ingest::poll_for(Duration length, std::stop_token stop) {
     TRY(Duration next, poll_once(stop));
     Duration left = until - env_.clock.monotonic();
     if (left <= Duration(0)) break;
-    if (!connect::http::HttpPoller::real_wait()(std::min(next, left), stop)) return fail(Errc::kCancelled, "stopped");
+    if (!wait_for(std::min(next, left), stop)) return fail(Errc::kCancelled, "stopped");
   } while (env_.clock.monotonic() < until);
   IngestCounts after = counts();
   if (after.records == before.records && after.failed_polls != before.failed_polls)

@@ -7,10 +7,10 @@
 #include <thread>
 
 #include "base/mutex.h"
-#include "connect/http/poller.h"
 #include "env/env.h"
-#include "log/log.h"
-#include "project/project.h"
+#include "port/feed.h"
+#include "port/topic_store.h"
+#include "store/store.h"
 
 namespace millrace::app {
 
@@ -23,23 +23,24 @@ struct IngestCounts {
   std::string last_error;
 };
 
-/// One source of a pipeline: polls an API and appends what it answers to a topic, durably, before it polls again.
+/// One source of a pipeline: asks its feed for records and appends them to a topic, durably, before it asks again. Where the feed
+/// has a position, it is kept once the records are durable: after a crash between the two they come again.
 /// Threading: every method from any thread; polls of one source do not overlap.
 class Ingest {
  public:
-  /// What a source asks of the server it runs in.
-  struct Server {
-    /// The address of the bundled people API, for the URL `builtin:randomuser`.
-    std::function<Result<std::string>()> builtin_url;
+  struct Parts {
+    std::unique_ptr<port::Feed> feed;
+    std::unique_ptr<port::TopicWriter> writer;
+    store::Store& store;
     /// An error while nothing new may come in; the source waits then.
     std::function<Status()> check_room;
   };
-  static Result<std::unique_ptr<Ingest>> create(const project::Source& source, std::shared_ptr<log::Topic> topic, env::Env env,
-                                                Server server);
+  /// Errors: of the position that was kept.
+  static Result<std::unique_ptr<Ingest>> create(std::string source, std::string topic, Parts parts, env::Env env);
   ~Ingest();
 
   const std::string& name() const { return name_; }
-  const std::string& topic() const { return topic_->name(); }
+  const std::string& topic() const { return topic_; }
   /// Polls in a thread of its own until stop().
   void start();
   void stop();
@@ -49,26 +50,20 @@ class Ingest {
   IngestCounts counts() const;
 
  private:
-  Ingest(std::string name, std::shared_ptr<log::Topic> topic, env::Env env, std::function<Status()> check_room,
-         std::unique_ptr<connect::http::HttpPoller> poller)
-      : name_(std::move(name)),
-        topic_(std::move(topic)),
-        env_(env),
-        check_room_(std::move(check_room)),
-        poller_(std::move(poller)) {}
+  Ingest(std::string name, std::string topic, Parts parts, env::Env env)
+      : name_(std::move(name)), topic_(std::move(topic)), env_(env), parts_(std::move(parts)) {}
   /// Returns how long it took; kCancelled.
   Result<Duration> wait_for_room(std::stop_token stop);
   /// One round; returns when to poll again.
   Result<Duration> poll_once(std::stop_token stop);
-  Status append(const std::vector<model::Record>& records) REQUIRES(polling_);
+  Status take(const port::Feed::Polled& polled) REQUIRES(polling_);
 
   const std::string name_;
-  const std::shared_ptr<log::Topic> topic_;
+  const std::string topic_;
   const env::Env env_;
-  const std::function<Status()> check_room_;
-  Mutex polling_;
-  std::unique_ptr<connect::http::HttpPoller> poller_ GUARDED_BY(polling_);
-  int32_t next_partition_ GUARDED_BY(polling_) = 0;
+  const Parts parts_;
+  Mutex polling_;  // one poll at a time
+  std::string position_ GUARDED_BY(polling_);
   mutable Mutex mutex_;
   IngestCounts counts_ GUARDED_BY(mutex_);
   uint64_t failed_in_a_row_ GUARDED_BY(mutex_) = 0;

@@ -19,8 +19,12 @@ Result<std::unique_ptr<Instance>> Instance::open(env::Env env, Options options) 
   TRY(instance->data_, DataDir::open(env, data, instance->options_.read_only));
   instance->backups_ = std::make_unique<Backups>(*instance->data_);
   TRY(instance->shell_engine_, sql::DuckEngine::open({.memory_bytes_max = instance->options_.statement_memory_bytes}));
+  instance->set_parts(std::make_shared<Parts>(*instance->data_));
   instance->catalog_ = std::make_unique<DataCatalog>(
-      *instance->data_, [self = instance.get()](const std::string& topic) { return self->topic_schema(topic); });
+      *instance->data_,
+      DataCatalog::Hooks{[self = instance.get()](const std::string& topic) { return self->topic_schema(topic); },
+                         [self = instance.get()](const std::string& name) { return self->relation_elsewhere(name); },
+                         [self = instance.get()] { return self->names_elsewhere(); }});
   TRY_DO(instance->open_metadata());
   if (!instance->options_.read_only) {
     TRY(instance->stream_engine_, sql::DuckEngine::open({}));
@@ -56,11 +60,76 @@ std::string Instance::pipeline_name() {
   return project_ ? project_->name : "";
 }
 
+void Instance::set_parts(std::shared_ptr<Parts> parts) {
+  MutexLock lock(mutex_);
+  parts_ = std::move(parts);
+}
+
+std::shared_ptr<Parts> Instance::parts() {
+  MutexLock lock(mutex_);
+  return parts_;
+}
+
 std::optional<model::Schema> Instance::topic_schema(std::string_view name) {
+  {
+    MutexLock lock(mutex_);
+    if (auto elsewhere = topics_elsewhere_.find(std::string(name)); elsewhere != topics_elsewhere_.end())
+      return elsewhere->second.schema;
+  }
+  return local_schema(name);
+}
+
+std::optional<model::Schema> Instance::local_schema(std::string_view name) {
   auto topic = data_->log().find(name);
   if (topic == nullptr) return std::nullopt;
   std::string bytes = topic->settings().schema;
   return bytes.empty() ? std::nullopt : model::decode_schema(bytes);
+}
+
+Result<std::unique_ptr<port::ValueDecoder>> Instance::decoder_for(const std::string& topic,
+                                                                  std::shared_ptr<const model::Schema> columns) {
+  auto elsewhere = topics_elsewhere_.find(topic);
+  bool registered = elsewhere != topics_elsewhere_.end() && elsewhere->second.format != project::TopicFormat::kJson;
+  if (!registered || parts_->registry() == nullptr) return std::unique_ptr<port::ValueDecoder>();
+  return parts_->registry()->decoder(topic, false, std::move(columns));
+}
+
+std::vector<std::string> Instance::topics_elsewhere() {
+  MutexLock lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, topic] : topics_elsewhere_) names.push_back(name);
+  return names;
+}
+
+std::vector<TableElsewhere> Instance::tables_elsewhere() {
+  MutexLock lock(mutex_);
+  std::vector<TableElsewhere> tables;
+  for (const auto& [name, table] : tables_elsewhere_) tables.push_back(table);
+  return tables;
+}
+
+std::vector<std::string> Instance::names_elsewhere() {
+  std::vector<std::string> names = topics_elsewhere();
+  for (const TableElsewhere& table : tables_elsewhere()) names.push_back(table.def.name);
+  return names;
+}
+
+std::unique_ptr<port::Relation> Instance::relation_elsewhere(const std::string& name) {
+  std::shared_ptr<Parts> parts = this->parts();
+  for (const TableElsewhere& table : tables_elsewhere()) {
+    if (!model::same_name(table.def.name, name)) continue;
+    auto tables = parts->tables(table.connection);
+    return tables ? relation_or_error((*tables)->relation(table.there())) : relation_or_error(fail(tables.error()));
+  }
+  for (const std::string& topic : topics_elsewhere()) {
+    if (!model::same_name(topic, name)) continue;
+    MakeValues values = [this, topic](std::shared_ptr<const model::Schema> columns) {
+      MutexLock lock(mutex_);
+      return decoder_for(topic, std::move(columns));
+    };
+    return topic_relation(parts, topic, topic_schema(topic), std::move(values));
+  }
+  return nullptr;
 }
 
 std::vector<SourceView> Instance::sources() {
@@ -74,12 +143,6 @@ std::vector<SourceView> Instance::sources() {
 // -------------------------------------------------------------------------------------------------------------------
 
 namespace {
-
-std::vector<model::Offset> ends_of(log::Topic& topic) {
-  std::vector<model::Offset> ends;
-  for (int32_t p = 0; p < topic.partition_count(); ++p) ends.push_back(topic.partition(model::Partition(p)).end_offset());
-  return ends;
-}
 
 Error no_query(std::string_view name) {
   return {Errc::kNotFound, fmt::format("there is no query '{}'", name), "`millrace query list` shows them"};
@@ -95,16 +158,26 @@ QueryView Instance::view_of(const std::string& name, const QueryPart& part) {
     view.state = stream::query_state_name(status.state);
     view.reason = status.reason;
     view.position = std::move(status.position);
+  } else if (parts_->has_own_log()) {
+    view.in_flight = records_behind(data_->log(), view.topic, view.position);
   }
-  view.in_flight = records_behind(data_->log(), view.topic, view.position);
   return view;
 }
 
 std::vector<QueryView> Instance::queries() {
   if (options_.read_only) return stored_queries(*data_);
-  MutexLock lock(mutex_);
   std::vector<QueryView> views;
-  for (const auto& [name, part] : queries_) views.push_back(view_of(name, part));
+  std::vector<std::shared_ptr<stream::Runner>> runners;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [name, part] : queries_) {
+      views.push_back(view_of(name, part));
+      runners.push_back(part.runner);
+    }
+  }
+  for (size_t i = 0; i < views.size(); ++i) {
+    if (runners[i] != nullptr) views[i].in_flight = runners[i]->in_flight();
+  }
   return views;
 }
 
@@ -133,6 +206,11 @@ Status Instance::resume_query(std::string_view name) {
   return store_query_info(data_->store(), info_of(part->second.compiled, false));
 }
 
+bool Instance::writes_elsewhere(const CompiledQuery& query) {
+  if (query.into_table) return !parts_->holds_tables_itself(query.connection);
+  return !query.connection.empty() || !parts_->has_own_log();
+}
+
 Status Instance::reset_query(std::string_view name, const std::vector<model::Offset>& offsets) {
   MutexLock lock(mutex_);
   auto found = queries_.find(name);
@@ -140,18 +218,25 @@ Status Instance::reset_query(std::string_view name, const std::vector<model::Off
   QueryPart& part = found->second;
   if (!part.compiled.ready)
     return fail(Errc::kFailedPrecondition, fmt::format("query {} has not started: {}", name, part.waiting));
-  auto topic = data_->log().find(part.compiled.topic);
-  if (topic == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", part.compiled.topic));
-  stream::Position before;
+  if (parts_->topics().uses_groups()) {
+    return fail(Errc::kFailedPrecondition, fmt::format("the consumer group keeps the position of query {}", name),
+                "stop every member, and move the group with `kafka-consumer-groups --reset-offsets`");
+  }
+  TRY(port::TopicInfo topic, parts_->topics().describe(part.compiled.topic));
   if (part.runner != nullptr) {
     part.runner->stop();
-    before = part.runner->status().position;
     part.runner.reset();
+  }
+  stream::Position before;
+  TRY(auto stored, data_->store().get(store::Space::kMeta, stream::position_key(name)));
+  if (stored) {
+    TRY(before, stream::decode_position(*stored));
   }
   // Versions go on from where they were, so that rows which are written again win over the ones they replace.
   stream::Position position;
-  position.topic_id = topic->id();
-  position.epoch = before.epoch;
+  position.topic_id = topic.id;
+  // An output of another system counts the epochs; from 0 on they are taken over.
+  position.epoch = writes_elsewhere(part.compiled) ? 0 : before.epoch;
   for (size_t p = 0; p < offsets.size(); ++p) {
     uint64_t version = p < before.partitions.size() ? before.partitions[p].version : 0;
     position.partitions.push_back({offsets[p], version});
@@ -163,13 +248,15 @@ Status Instance::reset_query(std::string_view name, const std::vector<model::Off
     TRY(auto letter, letters.next());
     if (!letter) break;
     // Letters of records that will not be read again are the last copy of what was wrong with them, and begin the new counts.
-    bool of_topic = letter->topic_id == topic->id() && static_cast<size_t>(letter->partition) < offsets.size();
+    bool of_topic = letter->topic_id == topic.id && static_cast<size_t>(letter->partition) < offsets.size();
     bool read_again = of_topic && model::Offset(letter->offset) >= offsets[static_cast<size_t>(letter->partition)];
     if (read_again) TRY_DO(letter->erase_from(batch));
     if (of_topic && !read_again) kept.emplace(letter->partition, letter->offset);
   }
   position.balance.in = position.balance.dead = kept.size();
   batch.put(store::Space::kMeta, stream::position_key(name), encode_position(position));
+  batch.erase(store::Space::kMeta, stream::intent_key(name));
+  batch.erase(store::Space::kMeta, table_identity_key(name));
   TRY_DO(data_->store().commit(std::move(batch), store::Durability::kSync));
   part.failed = false;
   TRY(part.runner, make_runner(part.compiled, part.paused));
@@ -219,7 +306,6 @@ Status Instance::check_unused_table(std::string_view table) {
 
 Status Instance::wait_for_query(std::string_view name, std::optional<Duration> timeout, std::stop_token stop) {
   std::shared_ptr<stream::Runner> runner;
-  std::vector<model::Offset> ends;
   {
     MutexLock lock(mutex_);
     auto part = queries_.find(name);
@@ -227,10 +313,8 @@ Status Instance::wait_for_query(std::string_view name, std::optional<Duration> t
     if (part->second.runner == nullptr)
       return fail(Errc::kFailedPrecondition, fmt::format("query {} is not running: {}", name, part->second.waiting));
     runner = part->second.runner;
-    auto topic = data_->log().find(part->second.compiled.topic);
-    if (topic == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", part->second.compiled.topic));
-    ends = ends_of(*topic);
   }
+  TRY(auto ends, runner->ends());
   if (runner->wait_for(ends, timeout.value_or(std::chrono::hours(24 * 365)), [&] { return stop.stop_requested(); })) return {};
   stream::QueryStatus status = runner->status();
   if (status.state == stream::QueryState::kFailed) return fail(Errc::kFailedPrecondition, status.reason);

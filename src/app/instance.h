@@ -14,6 +14,7 @@
 #include "app/data_dir.h"
 #include "app/disk_mark.h"
 #include "app/ingest.h"
+#include "app/parts.h"
 #include "base/mutex.h"
 #include "dag/run/scheduler.h"
 #include "port/metadata_store.h"
@@ -34,6 +35,20 @@ struct QueryView {
   std::string reason;  // why it failed or waits
   stream::Position position;
   uint64_t in_flight = 0;  // records of the topic that no commit covers yet
+};
+
+/// A topic of the pipeline that another system holds.
+struct TopicElsewhere {
+  std::optional<model::Schema> schema;
+  project::TopicFormat format = project::TopicFormat::kJson;
+};
+
+/// A table of the pipeline that another system holds.
+struct TableElsewhere {
+  std::string connection;  // empty: the profile's tables
+  model::TableDef def;     // with the pipeline's name for it
+  std::string identity;    // as port::TableStore::declare said
+  model::TableDef there() const;
 };
 
 struct SourceView {
@@ -85,6 +100,12 @@ class Instance {
   port::Catalog& catalog() { return *catalog_; }
   /// Null at rest, before start, and for a moment during apply.
   std::shared_ptr<dag::Scheduler> scheduler();
+  /// Everything embedded before start and at rest.
+  std::shared_ptr<Parts> parts();
+  /// The topics and tables of the pipeline that are in other systems, by name.
+  std::vector<std::string> topics_elsewhere();
+  std::vector<TableElsewhere> tables_elsewhere();
+  std::vector<std::string> names_elsewhere();
   Backups& backups() { return *backups_; }
   /// Also at rest.
   port::MetadataStore* metadata() { return metadata_.get(); }
@@ -113,6 +134,8 @@ class Instance {
   Status ingest(std::string_view source, Duration length, std::stop_token stop);
   /// The schema that SQL sees for a topic: declared, or frozen; nullopt when it is not known yet.
   std::optional<model::Schema> topic_schema(std::string_view topic);
+  /// A topic or table of the pipeline that another system holds, by its name there or here without case; null when there is none.
+  std::unique_ptr<port::Relation> relation_elsewhere(const std::string& name);
 
  private:
   struct QueryPart {
@@ -125,21 +148,30 @@ class Instance {
 
   Instance(Options options) : options_(std::move(options)) {}
   Status open_metadata();
+  void set_parts(std::shared_ptr<Parts> parts);
+  std::optional<model::Schema> local_schema(std::string_view topic);
+  /// Null: JSON.
+  Result<std::unique_ptr<port::ValueDecoder>> decoder_for(const std::string& topic, std::shared_ptr<const model::Schema> columns)
+      REQUIRES(mutex_);
 
   // instance_start.cc: a project becomes parts
   Status declare_topics(const project::Project& project, const Compiled& compiled) REQUIRES(mutex_);
+  Status declare_topic_elsewhere(const project::Topic& topic, const std::optional<model::Schema>& schema) REQUIRES(mutex_);
   Status declare_tables(const project::Project& project, const Compiled& compiled) REQUIRES(mutex_);
-  Status seed_table(const project::Table& table) REQUIRES(mutex_);
+  Status check_same_table(const CompiledQuery& compiled, const TableElsewhere& table) REQUIRES(mutex_);
+  Status seed_table(const std::string& pipeline, const project::Table& table, port::TableStore& tables,
+                    const model::TableDef& def) REQUIRES(mutex_);
   Status add_query(CompiledQuery compiled) REQUIRES(mutex_);
   void start_query(const std::string& name, QueryPart& part) REQUIRES(mutex_);
   Result<std::shared_ptr<stream::Runner>> make_runner(const CompiledQuery& compiled, bool paused) REQUIRES(mutex_);
-  Result<stream::Position> load_position(const CompiledQuery& compiled, log::Topic& topic) REQUIRES(mutex_);
+  Result<stream::Position> load_position(const CompiledQuery& compiled, const port::TopicInfo& topic) REQUIRES(mutex_);
+  Status recover_lost_tail(const CompiledQuery& compiled, const stream::Position& position) REQUIRES(mutex_);
   Status start_sources(const project::Project& project) REQUIRES(mutex_);
   Status start_scheduler(std::vector<dag::DagSpec> dags) REQUIRES(mutex_);
   Result<std::string> builtin_url() REQUIRES(mutex_);
   Result<std::vector<project::Change>> changes_to(const project::Project& project, const Compiled& found) REQUIRES(mutex_);
   Status replace_parts(const project::Project& project, const Compiled& found) REQUIRES(mutex_);
-  std::map<std::string, KnownTopic> known_topics();
+  Result<std::map<std::string, KnownTopic>> known_topics(const project::Project& project) REQUIRES(mutex_);
 
   // instance_upkeep.cc: what goes on beside
   void upkeep(std::stop_token stop);
@@ -147,9 +179,12 @@ class Instance {
   void look_at_syncs();
   void enforce_retention();
   bool infer_schemas();
-  std::optional<model::Schema> sample_schema(log::Topic& topic);
+  std::optional<model::Schema> sample_schema(port::TopicStore& topics, const std::string& name);
+  Status freeze_schema(const std::string& topic, const model::Schema& schema);
   void start_waiting_queries();
 
+  bool writes_elsewhere(const CompiledQuery& query) REQUIRES(mutex_);
+  /// Without `in_flight`, which may have to ask another system.
   QueryView view_of(const std::string& name, const QueryPart& part) REQUIRES(mutex_);
 
   const Options options_;
@@ -163,6 +198,9 @@ class Instance {
   std::unique_ptr<dag::TaskRunner> tasks_;
 
   Mutex mutex_;
+  std::shared_ptr<Parts> parts_ GUARDED_BY(mutex_);
+  std::map<std::string, TopicElsewhere> topics_elsewhere_ GUARDED_BY(mutex_);
+  std::map<std::string, TableElsewhere> tables_elsewhere_ GUARDED_BY(mutex_);
   std::optional<project::Project> project_ GUARDED_BY(mutex_);
   std::map<std::string, QueryPart, std::less<>> queries_ GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<Ingest>, std::less<>> sources_ GUARDED_BY(mutex_);

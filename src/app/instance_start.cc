@@ -6,12 +6,8 @@
 #include "app/instance.h"
 #include "app/query_info.h"
 #include "base/log.h"
-#include "connect/embedded/table_sink.h"
-#include "connect/embedded/topic_sink.h"
-#include "connect/embedded/topic_source.h"
 #include "format/csv.h"
 #include "format/json_doc.h"
-#include "table/table_writer.h"
 
 namespace millrace::app {
 namespace {
@@ -75,21 +71,36 @@ Result<std::map<std::string, std::string>> read_conf(std::string_view text) {
 
 }  // namespace
 
-std::map<std::string, KnownTopic> Instance::known_topics() {
+Result<std::map<std::string, KnownTopic>> Instance::known_topics(const project::Project& project) {
   std::map<std::string, KnownTopic> known;
-  for (const auto& topic : data_->log().topics()) known[topic->name()] = {topic->id(), topic_schema(topic->name())};
+  for (const auto& topic : data_->log().topics()) known[topic->name()] = {topic->id(), local_schema(topic->name())};
+  if (parts_->has_own_log()) return known;
+  for (const project::Topic& topic : project.topics) {
+    auto there = parts_->topics().describe(topic.name);
+    if (!there && there.error().code == Errc::kNotFound) continue;
+    if (!there) return fail(at("topic " + topic.name, there.error()));
+    TRY(auto frozen, data_->store().get(store::Space::kMeta, schema_key(topic.name)));
+    known[topic.name] = {there->id, frozen ? model::decode_schema(*frozen) : std::nullopt};
+  }
   return known;
 }
 
 Result<std::vector<project::Fault>> Instance::start(project::Project project) {
-  Compiled found = compile(project, *stream_engine_, known_topics());
+  // What the file alone shows comes first, without asking anybody.
+  Compiled found = compile(project, *stream_engine_, {});
   if (found.has_errors()) return std::move(found.faults);
+  TRY(std::shared_ptr<Parts> opened, Parts::open(project, *data_));
   look_at_disk();  // before any source begins
   {
     MutexLock lock(mutex_);
+    parts_ = std::move(opened);
+    TRY(auto known, known_topics(project));
+    found = compile(project, *stream_engine_, known);
+    if (found.has_errors()) return std::move(found.faults);
     TRY_DO(declare_topics(project, found));
     // Once more: only now the topics have the ids from which uuid() and random() are made.
-    Compiled compiled = compile(project, *stream_engine_, known_topics());
+    TRY(known, known_topics(project));
+    Compiled compiled = compile(project, *stream_engine_, known);
     TRY_DO(declare_tables(project, compiled));
     for (CompiledQuery& query : compiled.queries) TRY_DO(add_query(std::move(query)));
     TRY_DO(start_sources(project));
@@ -104,6 +115,10 @@ Status Instance::declare_topics(const project::Project& project, const Compiled&
   for (const CompiledTopic& one : compiled.topics) {
     const project::Topic* declared = project::find(project.topics, one.name);
     if (declared == nullptr) continue;
+    if (!parts_->has_own_log()) {
+      TRY_DO(declare_topic_elsewhere(*declared, one.schema));
+      continue;
+    }
     log::TopicSettings settings = settings_of(*declared, one.schema);
     auto topic = data_->log().find(one.name);
     if (topic == nullptr) {
@@ -121,39 +136,78 @@ Status Instance::declare_topics(const project::Project& project, const Compiled&
   return {};
 }
 
+Status Instance::declare_topic_elsewhere(const project::Topic& topic, const std::optional<model::Schema>& schema) {
+  port::TopicSpec spec;
+  spec.name = topic.name;
+  spec.partitions = static_cast<int32_t>(topic.partitions);
+  spec.retention_time = topic.retention.time;
+  spec.retention_bytes = topic.retention.bytes;
+  spec.compression = codec::kafka_record::compression_name(compression_of(topic.compression));
+  auto declared = parts_->topics().declare(spec);
+  if (!declared) return fail(at("topic " + topic.name, declared.error()));
+  topics_elsewhere_[topic.name] = {schema, topic.format};
+  return {};
+}
+
 Status Instance::declare_tables(const project::Project& project, const Compiled& compiled) {
   for (const table::TableDef& def : compiled.tables) {
-    auto declared = data_->tables().declare(def);
-    if (!declared) return fail(at(fmt::format("table {} in {}", def.name, data_->path()), declared.error()));
     const project::Table* table = project::find(project.tables, def.name);
-    if (table != nullptr && table->seed) TRY_DO(seed_table(*table));
+    std::string connection = table == nullptr ? "" : table->connection;
+    TRY(port::TableStore * tables, parts_->tables(connection));
+    model::TableDef there = def;
+    if (parts_->holds_tables_itself(connection)) {
+      auto declared = tables->declare(def);
+      if (!declared) return fail(at(fmt::format("table {} in {}", def.name, data_->path()), declared.error()));
+    } else {
+      TableElsewhere elsewhere{connection, def, ""};
+      there = elsewhere.there();
+      auto declared = tables->declare(there);
+      if (!declared) return fail(at("table " + def.name, declared.error()));
+      elsewhere.identity = std::move(*declared);
+      tables_elsewhere_[def.name] = std::move(elsewhere);
+    }
+    if (table != nullptr && table->seed) TRY_DO(seed_table(project.name, *table, *tables, there));
   }
   return {};
 }
 
+model::TableDef TableElsewhere::there() const {
+  model::TableDef out = def;
+  out.name = name_within(connection, def.name);
+  return out;
+}
+
 /// Upserts the rows of the file when it is not the one that was read last time.
-Status Instance::seed_table(const project::Table& table) {
-  auto stored = data_->tables().find(table.name);
+Status Instance::seed_table(const std::string& pipeline, const project::Table& table, port::TableStore& tables,
+                            const model::TableDef& def) {
   TRY(std::string text, env::read_file(env().files, *table.seed, 256 << 20));
   std::string key = "seed/" + table.name, mark = fmt::format("{}:{:08x}", text.size(), codec::kafka_record::crc32c(text));
   TRY(auto last, data_->store().get(store::Space::kMeta, key));
   if (last == mark) return {};
-  model::BatchBuilder builder(std::make_shared<model::Schema>(stored->def.schema));
-  TRY(size_t count, format::read_csv(text, std::filesystem::path(*table.seed).filename().string(), stored->def.schema, builder));
+  auto schema = std::make_shared<const model::Schema>(def.schema);
+  model::BatchBuilder builder(schema);
+  TRY(size_t count, format::read_csv(text, std::filesystem::path(*table.seed).filename().string(), def.schema, builder));
   model::ColumnBatch rows = std::move(builder).finish();
-  Instant now = env().clock.now();
-  std::vector<uint64_t> versions(count, static_cast<uint64_t>(to_micros(now)));
-  std::vector<int64_t> timestamps(count, to_micros(now));
-  table::TableWriter writer(stored);
-  TRY(auto report, writer.add(rows, {versions, timestamps, {}}, now));
+  int64_t now = to_micros(env().clock.now());
+  std::vector<port::RowOrigin> origins(count);
+  for (size_t i = 0; i < count; ++i) {
+    origins[i].timestamp_ms = now / 1000;
+    origins[i].version = static_cast<uint64_t>(now);
+    origins[i].ordinal = static_cast<uint32_t>(i);
+  }
+  TRY(auto sink, tables.sink({def, schema, pipeline, "seed:" + table.name}));
+  TRY(std::optional<uint64_t> epoch, sink->recover());
+  TRY(port::SinkReport report, sink->stage(rows, origins, false));
   if (!report.faults.empty()) {
     return fail(Errc::kInvalidArgument,
                 fmt::format("{}: row {}: {}", *table.seed, report.faults[0].row + 1, report.faults[0].message));
   }
   store::Batch batch;
-  writer.add_to(batch);
+  TRY_DO(sink->commit({epoch.value_or(0) + 1, {}}, batch));
   batch.put(store::Space::kMeta, key, mark);
-  return data_->store().commit(std::move(batch), store::Durability::kSync);
+  TRY_DO(data_->store().commit(std::move(batch), store::Durability::kSync));
+  sink->committed();
+  return {};
 }
 
 Status Instance::add_query(CompiledQuery compiled) {
@@ -187,54 +241,87 @@ void Instance::start_query(const std::string& name, QueryPart& part) {
   part.runner->start();
 }
 
-Result<stream::Position> Instance::load_position(const CompiledQuery& compiled, log::Topic& topic) {
+Result<stream::Position> Instance::load_position(const CompiledQuery& compiled, const port::TopicInfo& topic) {
   TRY(auto bytes, data_->store().get(store::Space::kMeta, stream::position_key(compiled.name)));
   stream::Position position;
   if (bytes) {
     TRY(position, stream::decode_position(*bytes));
-    if (position.topic_id != topic.id()) {
+    if (position.topic_id != topic.id) {
       return fail(Errc::kFailedPrecondition,
-                  fmt::format("topic id changed: topic {} was deleted and made again since query {} read it", topic.name(),
+                  fmt::format("topic id changed: topic {} was deleted and made again since query {} read it", compiled.topic,
                               compiled.name),
                   fmt::format("start on the new topic with `millrace query reset {} --from earliest`", compiled.name));
     }
+    TRY_DO(recover_lost_tail(compiled, position));
   }
-  position.topic_id = topic.id();
-  for (int32_t p = 0; p < topic.partition_count(); ++p) {
-    log::PartitionLog& partition = topic.partition(model::Partition(p));
-    if (static_cast<size_t>(p) >= position.partitions.size()) {
-      position.partitions.push_back({partition.start_offset(), 0});
-      continue;
-    }
-    // Offsets that were committed are never given out again, even if a weaker sync mode has lost their records.
-    TRY(int64_t lost, partition.advance_to(position.partitions[static_cast<size_t>(p)].next));
-    if (lost > 0)
-      log_error("app", fmt::format("topic {} partition {} lost {} records that were not synced; query {} had processed them",
-                                   topic.name(), p, lost, compiled.name));
-  }
+  position.topic_id = topic.id;
+  for (size_t p = position.partitions.size(); p < topic.partitions.size(); ++p)
+    position.partitions.push_back({topic.partitions[p].start, 0});
   return position;
 }
 
-Result<std::shared_ptr<stream::Runner>> Instance::make_runner(const CompiledQuery& compiled, bool paused) {
+/// Offsets that were committed are never given out again, even if a weaker sync mode of the embedded log has lost their records.
+Status Instance::recover_lost_tail(const CompiledQuery& compiled, const stream::Position& position) {
+  if (!parts_->has_own_log()) return {};
   auto topic = data_->log().find(compiled.topic);
-  if (topic == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", compiled.topic));
-  TRY(stream::Position position, load_position(compiled, *topic));
-  stream::Runner::Parts parts;
-  if (compiled.into_table) {
-    auto table = data_->tables().find(compiled.into);
-    if (table == nullptr) return fail(Errc::kNotFound, fmt::format("table {} does not exist", compiled.into));
-    TRY(parts.sink, connect::embedded::TableSink::create(table, compiled.output, data_->store(), data_->deletion_clock()));
-  } else {
-    auto into = data_->log().find(compiled.into);
-    if (into == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", compiled.into));
-    parts.sink = std::make_unique<connect::embedded::TopicSink>(into, compiled.name);
+  for (int32_t p = 0; topic != nullptr && p < topic->partition_count(); ++p) {
+    if (static_cast<size_t>(p) >= position.partitions.size()) break;
+    TRY(int64_t lost, topic->partition(model::Partition(p)).advance_to(position.partitions[static_cast<size_t>(p)].next));
+    if (lost > 0)
+      log_error("app", fmt::format("topic {} partition {} lost {} records that were not synced; query {} had processed them",
+                                   topic->name(), p, lost, compiled.name));
   }
-  parts.source = std::make_unique<connect::embedded::TopicSource>(topic);
+  return {};
+}
+
+/// Notices a table that was dropped and made again behind the back of the query that had written it.
+Status Instance::check_same_table(const CompiledQuery& compiled, const TableElsewhere& table) {
+  std::string key = table_identity_key(compiled.name);
+  TRY(auto before, data_->store().get(store::Space::kMeta, key));
+  if (before == table.identity) return {};
+  TRY(auto position, data_->store().get(store::Space::kMeta, stream::position_key(compiled.name)));
+  if (before && position) {
+    return fail(Errc::kFailedPrecondition,
+                fmt::format("table {} was dropped and made again since query {} wrote it, so the rows that it had are gone",
+                            table.def.name, compiled.name),
+                fmt::format("`millrace query reset {} --from earliest` writes them again", compiled.name));
+  }
+  store::Batch batch;
+  batch.put(store::Space::kMeta, key, table.identity);
+  return data_->store().commit(std::move(batch), store::Durability::kSync);
+}
+
+Result<std::shared_ptr<stream::Runner>> Instance::make_runner(const CompiledQuery& compiled, bool paused) {
+  TRY(port::TopicInfo topic, parts_->topics().describe(compiled.topic));
+  TRY(stream::Position position, load_position(compiled, topic));
+  stream::Runner::Parts parts;
+  parts.on_data_loss = compiled.on_data_loss;
+  if (parts_->topics().uses_groups()) {
+    TRY(std::unique_ptr<port::GroupSource> group, parts_->topics().group_source(compiled.topic, compiled.name));
+    parts.group = group.get();
+    parts.source = std::move(group);
+  } else {
+    TRY(parts.source, parts_->topics().source(compiled.topic));
+  }
+  const model::TableDef* table = nullptr;
+  if (auto elsewhere = tables_elsewhere_.find(compiled.into); elsewhere != tables_elsewhere_.end()) {
+    table = &elsewhere->second.def;
+    TRY_DO(check_same_table(compiled, elsewhere->second));
+  }
+  TRY(parts.sink, parts_->sink(compiled, table, parts.group));
+  if (parts.group != nullptr && parts.sink->traits().kind == port::SinkKind::kLocalCommit) {
+    return fail(Errc::kFailedPrecondition,
+                fmt::format("query {} shares its topic in a consumer group, but {} is in this data directory alone",
+                            compiled.name, compiled.into),
+                "let the profile name where tables live, or take group.id out of the log's options");
+  }
+  TRY(auto values, decoder_for(compiled.topic, stream::value_columns(*compiled.spec.input)));
   TRY_DO(env().files.create_directories(attempts_path(data_->path())));
-  TRY(parts.attempts, stream::Attempts::open(attempts_path(data_->path()) + "/" + compiled.name, topic->id()));
+  TRY(parts.attempts, stream::Attempts::open(attempts_path(data_->path()) + "/" + compiled.name, topic.id));
   TRY(parts.pipeline,
-      stream::Pipeline::create(compiled.spec, {*stream_engine_, *parts.sink, data_->store(), env().clock, parts.attempts.get()},
-                               std::move(position)));
+      stream::Pipeline::create(compiled.spec,
+                               {*stream_engine_, *parts.sink, data_->store(), env().clock, parts.attempts.get(), parts.group},
+                               std::move(position), std::move(values)));
   return std::make_shared<stream::Runner>(std::move(parts), env().clock, paused);
 }
 
@@ -247,11 +334,11 @@ Result<std::string> Instance::builtin_url() {
 
 Status Instance::start_sources(const project::Project& project) {
   for (const project::Source& source : project.sources) {
-    auto topic = data_->log().find(source.into);
-    if (topic == nullptr) return fail(Errc::kNotFound, fmt::format("topic {} does not exist", source.into));
-    TRY(auto ingest, Ingest::create(source, topic, env(),
-                                    {.builtin_url = [this]() NO_THREAD_SAFETY_ANALYSIS { return builtin_url(); },
-                                     .check_room = [this] { return check_room(); }}));
+    TRY(auto feed, parts_->feed(source, [this]() NO_THREAD_SAFETY_ANALYSIS { return builtin_url(); }));
+    TRY(auto writer, parts_->topics().writer(source.into));
+    TRY(auto ingest,
+        Ingest::create(source.name, source.into,
+                       {std::move(feed), std::move(writer), data_->store(), [this] { return check_room(); }}, env()));
     if (source.run == project::SourceRun::kAlways) ingest->start();
     sources_[source.name] = std::move(ingest);
   }
@@ -268,12 +355,14 @@ Status Instance::start_scheduler(std::vector<dag::DagSpec> dags) {
 
 Result<Instance::Applied> Instance::apply(project::Project project) {
   Applied applied;
-  Compiled found = compile(project, *stream_engine_, known_topics());
-  applied.faults = found.faults;
-  if (found.has_errors()) return applied;
+  Compiled found;
   std::shared_ptr<dag::Scheduler> ended;
   {
     MutexLock lock(mutex_);
+    TRY(auto known, known_topics(project));
+    found = compile(project, *stream_engine_, known);
+    applied.faults = found.faults;
+    if (found.has_errors()) return applied;
     TRY(applied.changes, changes_to(project, found));
     if (has_refusal(applied.changes)) return applied;
     TRY_DO(replace_parts(project, found));
@@ -304,7 +393,7 @@ Result<std::vector<project::Change>> Instance::changes_to(const project::Project
                        "this is another pipeline: run it on a data directory of its own", project.location});
   }
   for (const project::Topic& topic : project.topics) {
-    auto now = data_->log().find(topic.name);
+    auto now = parts_->has_own_log() ? data_->log().find(topic.name) : nullptr;
     if (now == nullptr || now->partition_count() == topic.partitions) continue;
     std::erase_if(changes,
                   [&](const project::Change& change) { return change.what.starts_with("topic " + topic.name + ": partitions"); });
@@ -327,7 +416,8 @@ Result<std::vector<project::Change>> Instance::changes_to(const project::Project
 /// comes first, while the old parts still run.
 Status Instance::replace_parts(const project::Project& project, const Compiled& found) {
   TRY_DO(declare_topics(project, found));
-  Compiled compiled = compile(project, *stream_engine_, known_topics());
+  TRY(auto known, known_topics(project));
+  Compiled compiled = compile(project, *stream_engine_, known);
   TRY_DO(declare_tables(project, compiled));
   for (auto& [name, part] : queries_) {
     if (part.runner != nullptr) part.runner->stop();

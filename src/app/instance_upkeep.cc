@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
+#include <set>
+
 #include "app/instance.h"
+#include "app/query_info.h"
 #include "base/log.h"
 #include "connect/http/poller.h"
 #include "format/infer.h"
@@ -12,6 +15,7 @@ constexpr Duration kRetentionEvery = std::chrono::seconds(30);
 constexpr Duration kLookForRecordsEvery = std::chrono::milliseconds(200);
 constexpr Duration kLookAtDiskEvery = std::chrono::milliseconds(500);
 constexpr Duration kSyncIsSlow = std::chrono::seconds(5);
+constexpr Duration kSampleWait = std::chrono::milliseconds(100);
 constexpr size_t kSamplesMax = 1000;
 constexpr size_t kSampleBytesMax = 4 << 20;
 
@@ -126,23 +130,21 @@ void Instance::enforce_retention() {
 
 /// True while a query still waits for a schema.
 bool Instance::infer_schemas() {
-  std::map<std::string, std::shared_ptr<log::Topic>> without;
+  std::set<std::string> without;
+  std::shared_ptr<Parts> parts;
   {
     MutexLock lock(mutex_);
+    parts = parts_;
     for (const auto& [name, part] : queries_) {
-      if (!part.compiled.ready && !part.failed) {
-        if (auto topic = data_->log().find(part.compiled.topic)) without[topic->name()] = topic;
-      }
+      if (!part.compiled.ready && !part.failed) without.insert(part.compiled.topic);
     }
   }
   bool found_any = false;
-  for (const auto& [name, topic] : without) {
-    auto schema = sample_schema(*topic);
+  for (const std::string& name : without) {
+    auto schema = sample_schema(parts->topics(), name);
     if (!schema) continue;
     log_warn("app", fmt::format("topic {}: schema inferred from its first records and frozen: {}", name, model::to_sql(*schema)));
-    log::TopicSettings settings = topic->settings();
-    settings.schema = model::encode_schema(*schema);
-    if (Status frozen = data_->log().alter(name, settings); !frozen) {
+    if (Status frozen = freeze_schema(name, *schema); !frozen) {
       log_error("app", frozen.error().message);
       continue;
     }
@@ -152,15 +154,28 @@ bool Instance::infer_schemas() {
   return found_any || !without.empty();
 }
 
-std::optional<model::Schema> Instance::sample_schema(log::Topic& topic) {
-  std::vector<model::RecordRun> runs;
+Status Instance::freeze_schema(const std::string& name, const model::Schema& schema) {
+  if (auto topic = data_->log().find(name); topic != nullptr && parts()->has_own_log()) {
+    log::TopicSettings settings = topic->settings();
+    settings.schema = model::encode_schema(schema);
+    return data_->log().alter(name, settings);
+  }
+  store::Batch batch;
+  batch.put(store::Space::kMeta, schema_key(name), model::encode_schema(schema));
+  TRY_DO(data_->store().commit(std::move(batch), store::Durability::kSync));
+  MutexLock lock(mutex_);
+  topics_elsewhere_[name].schema = schema;
+  return {};
+}
+
+std::optional<model::Schema> Instance::sample_schema(port::TopicStore& topics, const std::string& name) {
+  auto source = topics.source(name);
+  if (!source) return std::nullopt;
+  auto runs = (*source)->poll({kSamplesMax, kSampleBytesMax}, kSampleWait);
+  if (!runs) return std::nullopt;
   std::vector<std::string_view> samples;
-  for (int32_t p = 0; p < topic.partition_count(); ++p) {
-    log::PartitionLog& partition = topic.partition(model::Partition(p));
-    auto run = partition.read(partition.start_offset(), kSampleBytesMax, kSamplesMax);
-    if (!run) continue;
-    runs.push_back(std::move(*run));
-    for (const model::RecordView& record : runs.back().records) {
+  for (const model::RecordRun& run : *runs) {
+    for (const model::RecordView& record : run.records) {
       // What is no JSON object will be a dead letter; it says nothing of the others.
       if (record.value && format::infer_schema(std::span(&*record.value, 1))) samples.push_back(*record.value);
     }
@@ -168,7 +183,7 @@ std::optional<model::Schema> Instance::sample_schema(log::Topic& topic) {
   if (samples.empty()) return std::nullopt;
   auto schema = format::infer_schema(samples);
   if (!schema) {
-    log_warn("app", fmt::format("topic {}: no schema can be inferred: {}", topic.name(), schema.error().message));
+    log_warn("app", fmt::format("topic {}: no schema can be inferred: {}", name, schema.error().message));
     return std::nullopt;
   }
   return std::move(*schema);
@@ -177,7 +192,9 @@ std::optional<model::Schema> Instance::sample_schema(log::Topic& topic) {
 void Instance::start_waiting_queries() {
   MutexLock lock(mutex_);
   if (!project_ || stopped_) return;
-  Compiled compiled = compile(*project_, *stream_engine_, known_topics());
+  auto known = known_topics(*project_);
+  if (!known) return log_error("app", known.error().message);
+  Compiled compiled = compile(*project_, *stream_engine_, *known);
   for (const project::Fault& fault : compiled.faults) {
     if (fault.severity == project::Severity::kError) log_error("app", project::to_string(fault));
   }

@@ -59,6 +59,10 @@ std::vector<QueryView> stored_queries(DataDir& data) {
   return views;
 }
 
+std::string table_identity_key(std::string_view query) { return std::string(kPrefix) + std::string(query) + "/table"; }
+
+std::string schema_key(std::string_view topic) { return "topic/" + std::string(topic) + "/schema"; }
+
 uint64_t records_behind(log::Log& log, const std::string& topic_name, const stream::Position& position) {
   auto topic = log.find(topic_name);
   if (topic == nullptr) return 0;

@@ -99,6 +99,7 @@ std::optional<std::string> from_base64(std::string_view text) {
 }
 
 bool is_utf8(std::string_view bytes) {
+  if (is_ascii(bytes)) return true;
   size_t i = 0;
   auto continues = [&](size_t at, uint8_t low, uint8_t high) {
     if (at >= bytes.size()) return false;

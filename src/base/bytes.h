@@ -120,6 +120,19 @@ std::optional<std::string> from_hex(std::string_view digits);
 std::string to_base64(std::string_view bytes);
 std::optional<std::string> from_base64(std::string_view text);
 
+inline bool is_ascii(std::string_view bytes) {
+  const char* p = bytes.data();
+  size_t n = bytes.size();
+  if (n < 8) {
+    char all = 0;
+    for (size_t i = 0; i < n; ++i) all |= p[i];
+    return all >= 0;
+  }
+  // Eight at a time; the last eight overlap with those before.
+  uint64_t all = load_le<uint64_t>(p + n - 8);
+  for (size_t i = 0; i + 8 < n; i += 8) all |= load_le<uint64_t>(p + i);
+  return (all & 0x8080808080808080) == 0;
+}
 /// True when the bytes are well-formed UTF-8 (no surrogates, no overlong forms).
 bool is_utf8(std::string_view bytes);
 

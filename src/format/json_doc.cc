@@ -190,7 +190,7 @@ void append_json(std::string& out, const Json& json, bool pretty, size_t depth) 
   } else if (const uint64_t* v = json.as_uint()) {
     fmt::format_to(std::back_inserter(out), "{}", *v);
   } else if (const double* v = json.as_double()) {
-    append_json_double(out, *v);
+    append_json_float(out, *v);
   } else if (const std::string* v = json.as_string()) {
     append_json_string(out, *v);
   } else if (const Json::Array* v = json.as_array()) {

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/uuid.h"
+#include "format/scalar.h"
 #include "format/temporal.h"
 
 namespace millrace::format {
@@ -19,52 +20,6 @@ using Int = __int128;
 
 // The integers that a double holds one by one.
 constexpr Int kExactMax = Int{1} << 53;
-
-void append_number(std::string& out, Int v) {
-  char digits[48];
-  char* end = digits + sizeof digits;
-  char* p = end;
-  auto rest = v < 0 ? -static_cast<unsigned __int128>(v) : static_cast<unsigned __int128>(v);
-  do {
-    *--p = static_cast<char>('0' + static_cast<int>(rest % 10));
-    rest /= 10;
-  } while (rest != 0);
-  if (v < 0) *--p = '-';
-  out.append(p, static_cast<size_t>(end - p));
-}
-
-void append_decimal(std::string& out, Int v, size_t scale) {
-  size_t start = out.size() + (v < 0 ? 1 : 0);
-  append_number(out, v);
-  if (scale == 0) return;
-  size_t digits = out.size() - start;
-  if (digits <= scale) out.insert(start, scale + 1 - digits, '0');
-  out.insert(out.size() - scale, 1, '.');
-}
-
-/// The integer of a number column that is no float.
-Int integer_at(const Column& column, size_t row) {
-  switch (column.type->id) {
-    case TypeId::kTinyint: return column.at<int8_t>(row);
-    case TypeId::kSmallint: return column.at<int16_t>(row);
-    case TypeId::kInteger: return column.at<int32_t>(row);
-    case TypeId::kBigint: return column.at<int64_t>(row);
-    case TypeId::kUtinyint: return column.at<uint8_t>(row);
-    case TypeId::kUsmallint: return column.at<uint16_t>(row);
-    case TypeId::kUinteger: return column.at<uint32_t>(row);
-    case TypeId::kUbigint: return column.at<uint64_t>(row);
-    case TypeId::kDecimal:
-      switch (model::element_size(*column.type)) {
-        case 2: return column.at<int16_t>(row);
-        case 4: return column.at<int32_t>(row);
-        case 8: return column.at<int64_t>(row);
-        default: break;
-      }
-      break;
-    default: break;
-  }
-  return model::from_int128(column.at<model::Int128>(row));
-}
 
 template <class T>
 void append_float(std::string& out, T v, std::string_view quote) {
@@ -125,15 +80,8 @@ void append_blob_text(std::string& out, std::string_view bytes) {
 
 void append_quoted(std::string& out, const std::string& text) { out.append(1, '"').append(text).append(1, '"'); }
 
-void append_integer_json(std::string& out, Int v) {
-  bool exact = v >= -kExactMax && v <= kExactMax;
-  if (!exact) out += '"';
-  append_number(out, v);
-  if (!exact) out += '"';
-}
-
 void append_decimal_at(std::string& out, const Column& column, size_t row) {
-  append_decimal(out, integer_at(column, row), column.type->scale);
+  append_number(out, integer_at(column, row), column.type->scale);
 }
 
 void append_interval_at(std::string& out, const Column& column, size_t row) {
@@ -205,7 +153,15 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-void append_json_double(std::string& out, double v) { append_float(out, v, "\""); }
+void append_json_integer(std::string& out, __int128 v) {
+  bool exact = v >= -kExactMax && v <= kExactMax;
+  if (!exact) out += '"';
+  append_number(out, v);
+  if (!exact) out += '"';
+}
+
+void append_json_float(std::string& out, double v) { append_float(out, v, "\""); }
+void append_json_float(std::string& out, float v) { append_float(out, v, "\""); }
 
 void append_row_json(std::string& out, const model::ColumnBatch& batch, size_t row) {
   out += '{';
@@ -234,7 +190,7 @@ void append_value_json(std::string& out, const Column& column, size_t row) {
     case TypeId::kUtinyint:
     case TypeId::kUsmallint:
     case TypeId::kUinteger:
-    case TypeId::kUbigint: return append_integer_json(out, integer_at(column, row));
+    case TypeId::kUbigint: return append_json_integer(out, integer_at(column, row));
     case TypeId::kFloat: return append_float(out, column.at<float>(row), "\"");
     case TypeId::kDouble: return append_float(out, column.at<double>(row), "\"");
     case TypeId::kText: return append_json_string(out, column.text(row));

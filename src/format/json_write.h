@@ -23,6 +23,9 @@ void append_value_text(std::string& out, const model::Column& column, size_t row
 /// Appends a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 /// Shortest form that reads back, always with a point or an exponent; NaN and infinities as strings.
-void append_json_double(std::string& out, double v);
+void append_json_float(std::string& out, double v);
+void append_json_float(std::string& out, float v);
+/// A number, or a string when it is beyond 2^53.
+void append_json_integer(std::string& out, __int128 v);
 
 }  // namespace millrace::format

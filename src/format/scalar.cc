@@ -300,6 +300,46 @@ JsonFault append_scalar(ColumnBuilder& column, std::string_view text) {
   return JsonFault::kType;
 }
 
+void append_number(std::string& out, __int128 v, size_t scale) {
+  char digits[48];
+  char* end = digits + sizeof digits;
+  char* p = end;
+  auto rest = v < 0 ? -static_cast<Unsigned>(v) : static_cast<Unsigned>(v);
+  do {
+    *--p = static_cast<char>('0' + static_cast<int>(rest % 10));
+    rest /= 10;
+  } while (rest != 0);
+  auto size = static_cast<size_t>(end - p);
+  if (v < 0) out += '-';
+  if (size <= scale) out.append("0.").append(scale - size, '0').append(p, size);
+  if (size <= scale) return;
+  out.append(p, size - scale);
+  if (scale > 0) out.append(1, '.').append(end - scale, scale);
+}
+
+__int128 integer_at(const model::Column& column, size_t row) {
+  switch (column.type->id) {
+    case TypeId::kTinyint: return column.at<int8_t>(row);
+    case TypeId::kSmallint: return column.at<int16_t>(row);
+    case TypeId::kInteger: return column.at<int32_t>(row);
+    case TypeId::kBigint: return column.at<int64_t>(row);
+    case TypeId::kUtinyint: return column.at<uint8_t>(row);
+    case TypeId::kUsmallint: return column.at<uint16_t>(row);
+    case TypeId::kUinteger: return column.at<uint32_t>(row);
+    case TypeId::kUbigint: return column.at<uint64_t>(row);
+    case TypeId::kDecimal:
+      switch (model::element_size(*column.type)) {
+        case 2: return column.at<int16_t>(row);
+        case 4: return column.at<int32_t>(row);
+        case 8: return column.at<int64_t>(row);
+        default: break;
+      }
+      break;
+    default: break;
+  }
+  return model::from_int128(column.at<model::Int128>(row));
+}
+
 std::string type_word(const model::Type& type) {
   if (type.id == TypeId::kText) return "text";
   if (type.id == TypeId::kList) return "list";

@@ -18,6 +18,12 @@ JsonFault read_double(std::string_view text, double& out);
 /// `text` without white space at both ends.
 std::string_view trim(std::string_view text);
 
+/// A number with its last `scale` digits behind a point.
+void append_number(std::string& out, __int128 v, size_t scale = 0);
+
+/// The number of an integer column; of a decimal column without its point.
+__int128 integer_at(const model::Column& column, size_t row);
+
 /// The type as messages name it: `integer`, `decimal(10,2)`, `text`, `list`, `struct`.
 std::string type_word(const model::Type& type);
 

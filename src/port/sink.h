@@ -82,6 +82,8 @@ class Sink {
   /// kTransactional: the number of the query's last epoch that is committed there, none before the first. What an earlier writer
   /// left open is rolled back, and that writer can commit nothing any more.
   virtual Result<std::optional<uint64_t>> recover() { return std::optional<uint64_t>(); }
+  /// A clean stop, after the last epoch: completes what is begun there, such as a file.
+  virtual Status finish() { return {}; }
   /// Ends the call that waits, and every later one, with kCancelled; from any thread.
   virtual void interrupt() {}
 };

@@ -77,20 +77,27 @@ TEST(Contract, ItsExampleIsSound) {
     EXPECT_EQ(listed(result.faults), "");
     ASSERT_TRUE(result.project.has_value());
     const Project& p = *result.project;
-    EXPECT_EQ(p.sources[0].http.url.value, "builtin:randomuser");
-    EXPECT_EQ(p.sources[0].http.records, "$.results[*]");
+    const auto& http = std::get<HttpRequest>(p.sources[0].from);
+    EXPECT_EQ(http.url.value, "builtin:randomuser");
+    EXPECT_EQ(http.records, "$.results[*]");
     EXPECT_TRUE(p.queries[0].into_table);
     EXPECT_TRUE(p.parts.log.embedded());
   }
 }
 
-TEST(Contract, RawIntoIsTheOneThingThatComesLater) {
+TEST(Contract, RawIntoIsAQueryIntoATableOfTheConnection) {
   std::string with_landing(kContract);
   with_landing.insert(with_landing.find("topics:\n  users"), "    raw_into: archive.raw_users\n");
   MemoryFiles files({{"f.yaml", with_landing}, {"created_users.sql", "SELECT 1"}, {"countries.csv", ""}});
-  std::vector<Fault> faults = load(files, "f.yaml", {}).faults;
-  ASSERT_EQ(faults.size(), 1u);
-  EXPECT_EQ(faults[0].code, "not-yet");
+  EXPECT_EQ(listed(load(files, "f.yaml", {}).faults).find("PG_ARCHIVE") == std::string::npos, false);
+  LoadResult result = load(files, "f.yaml", {"", {{"PG_ARCHIVE", "db"}}});
+  EXPECT_EQ(listed(result.faults), "");
+  ASSERT_TRUE(result.project.has_value());
+  const Query* landing = find(result.project->queries, "random_users$raw");
+  ASSERT_NE(landing, nullptr);
+  EXPECT_TRUE(landing->into_table);
+  EXPECT_EQ(landing->connection, "archive");
+  ASSERT_NE(find(result.project->tables, "archive.raw_users"), nullptr);
 }
 
 TEST(Contract, TheExampleOfTheProjectIsSound) {

@@ -48,11 +48,84 @@ void check_relation_names(const Project& project, FaultList& faults) {
   for (const Table& table : project.tables) add(table.name, table.location);
 }
 
+bool holds_tables(const Connection& connection) {
+  return connection.scheme() == "postgresql" || connection.scheme() == "cassandra";
+}
+
+/// What the names say about where things are: `archive.people` is in the connection `archive`.
+void place_in_connections(Project& project, FaultList& faults) {
+  auto use = [&](std::string_view name) {
+    for (Connection& connection : project.connections) connection.used = connection.used || connection.name == name;
+  };
+  for (Table& table : project.tables) {
+    const Connection* there = connection_of(project, table.name);
+    if (there == nullptr) continue;
+    use(table.connection = there->name);
+    if (!holds_tables(*there)) {
+      faults.add(table.location, "bad-name",
+                 fmt::format("the connection '{}' ({}) holds no tables", there->name, there->scheme()),
+                 "write into it with a query, without declaring a table");
+    }
+  }
+  for (const Topic& topic : project.topics) {
+    const Connection* there = connection_of(project, topic.name);
+    if (there == nullptr) continue;
+    faults.add(topic.location, "bad-name", fmt::format("'{}' begins with the name of a connection", topic.name),
+               "the topics of a pipeline are all in the profile's log; rename one of the two");
+  }
+  for (const Source& source : project.sources) {
+    const auto* poll = std::get_if<PostgresPoll>(&source.from);
+    if (poll == nullptr || poll->connection.empty()) continue;
+    const Connection* there = find(project.connections, poll->connection);
+    use(poll->connection);
+    if (there != nullptr && there->scheme() == "postgresql") continue;
+    faults.add(poll->connection_location, "unknown-reference",
+               fmt::format("'{}' is no connection to PostgreSQL", poll->connection),
+               suggest(poll->connection, project.connections, faults));
+  }
+}
+
+/// The landing of a source's records as they came is a query like any other, so it has a position, counts and a guarantee.
+void add_raw_landings(Project& project, FaultList& faults) {
+  for (const Source& source : project.sources) {
+    if (source.raw_into.empty() || source.into.empty()) continue;
+    const Connection* there = connection_of(project, source.raw_into);
+    if (there == nullptr || there->scheme() != "postgresql") {
+      faults.add(source.raw_into_location, "unknown-reference",
+                 fmt::format("'{}' is no table of a connection to PostgreSQL", source.raw_into),
+                 "write <connection>.<table>, and the connection under connections:");
+      continue;
+    }
+    auto sql = [&](std::string text) { return SqlText{std::move(text), source.raw_into_location, 0, {}, false}; };
+    Query query;
+    query.name = source.name + "$raw";
+    query.location = query.into_location = source.raw_into_location;
+    query.into = source.raw_into;
+    query.sql = sql(fmt::format(R"(SELECT '{}' AS source, '{}' AS topic, _partition AS "partition", _offset AS "offset", )"
+                                R"(_timestamp AS ts, _key AS "key", _value AS record FROM "{}")",
+                                source.name, source.into, source.into));
+    project.queries.push_back(std::move(query));
+    if (find(project.tables, source.raw_into) != nullptr) continue;
+    Table table;
+    table.name = source.raw_into;
+    table.location = source.raw_into_location;
+    table.columns =
+        sql(R"(source text, topic text, "partition" integer, "offset" bigint, ts timestamptz, "key" text, record text)");
+    for (const char* column : {"topic", "partition", "offset"}) table.partition_key.push_back({column, false, table.location});
+    project.tables.push_back(std::move(table));
+  }
+}
+
 void decide_targets(Project& project, FaultList& faults) {
   auto topics = by_name(project.topics);
   auto tables = by_name(project.tables);
   for (Query& query : project.queries) {
     if (query.into.empty() || topics.contains(query.into)) continue;
+    if (const Connection* there = connection_of(project, query.into)) {
+      query.connection = there->name;
+      for (Connection& connection : project.connections) connection.used = connection.used || &connection == there;
+      if (!holds_tables(*there)) continue;
+    }
     query.into_table = tables.contains(query.into) || query.into.find('.') != std::string::npos;
     if (query.into_table && !tables.contains(query.into)) {
       std::string hint = suggest(query.into, project.tables, faults);
@@ -84,7 +157,17 @@ void add_mentioned_topics(Project& project) {
   };
   for (const Source& source : project.sources) mention(source.into, source.into_location);
   for (const Query& query : project.queries) {
-    if (!query.into_table) mention(query.into, query.into_location);
+    if (!query.into_table && query.connection.empty()) mention(query.into, query.into_location);
+  }
+}
+
+void check_formats(const Project& project, FaultList& faults) {
+  if (project.parts.log.embedded() || !project.parts.registry.embedded()) return;
+  for (const Topic& topic : project.topics) {
+    if (topic.format == TopicFormat::kJson) continue;
+    faults.add(topic.format_location, "missing-key",
+               fmt::format("the values of topic '{}' need a schema registry, and the profile names none", topic.name),
+               "add registry: http://… to the profile");
   }
 }
 
@@ -235,10 +318,13 @@ void check_dags(const Project& project, FaultList& faults) {
 }  // namespace
 
 void cross_check(Project& project, FaultList& faults) {
+  add_raw_landings(project, faults);
+  place_in_connections(project, faults);
   decide_targets(project, faults);
   add_mentioned_topics(project);
   check_relation_names(project, faults);
   check_writers(project, faults);
+  check_formats(project, faults);
   check_dags(project, faults);
 }
 

@@ -69,14 +69,14 @@ Project Decoder::project(const Node& root, const Node* profile) {
   for (const Node::Entry& e : entries(root, "connections")) out.connections.push_back(connection(e));
   static const Node kEmbedded;
   const Node& parts = profile == nullptr ? kEmbedded : *profile;
-  out.parts.log = part(parts.get("log"), "log", "kafka");
-  out.parts.tables = part(parts.get("tables"), "tables", "cassandra");
-  out.parts.metadata = part(parts.get("metadata"), "metadata", "postgresql");
-  out.parts.registry = part(parts.get("registry"), "registry", "http");
+  out.parts.log = part(parts.get("log"), "log", {"kafka"});
+  out.parts.tables = part(parts.get("tables"), "tables", {"cassandra", "postgresql"});
+  out.parts.metadata = part(parts.get("metadata"), "metadata", {"postgresql"});
+  out.parts.registry = part(parts.get("registry"), "registry", {"http"});
   return out;
 }
 
-Part Decoder::part(const Node* node, std::string_view role, std::string_view scheme) {
+Part Decoder::part(const Node* node, std::string_view role, std::initializer_list<std::string_view> schemes) {
   Part out;
   if (node == nullptr) return out;
   out.location = place(file_, *node);
@@ -89,15 +89,9 @@ Part Decoder::part(const Node* node, std::string_view role, std::string_view sch
   }
   if (out.url.value == "embedded" || out.url.value == "embedded:") out.url = {};
   if (out.embedded()) return out;
-  size_t colon = out.url.value.find("://");
-  std::string given = colon == std::string::npos ? "" : out.url.value.substr(0, colon);
-  bool known = given == scheme || (given == "https" && scheme == "http") || (given == "postgres" && scheme == "postgresql");
-  if (known) {
-    faults_.add(out.location, "not-yet",
-                fmt::format("{}: {}:// comes in a later version; this one runs everything embedded", role, given),
-                "use a profile without it, such as dev");
-  } else {
-    faults_.add(out.location, "bad-url", fmt::format("{}: the URL does not begin with {}://", role, scheme),
+  if (std::find(schemes.begin(), schemes.end(), out.scheme()) == schemes.end()) {
+    faults_.add(out.location, "bad-url",
+                fmt::format("{}: the URL does not begin with {}://", role, fmt::join(schemes, ":// or ")),
                 "without a URL the part is embedded");
   }
   return out;
@@ -109,6 +103,13 @@ Connection Decoder::connection(const Node::Entry& entry) {
   out.part.location = value_at(entry.value, "url", entry.key_at);
   set(out.part.url, secretive_text(entry.value, "url"));
   out.part.options = text_map(entry.value.get("options"));
+  static constexpr std::string_view kSchemes[] = {"kafka", "cassandra", "postgresql", "file", "stdout", "http"};
+  const std::string& url = out.part.url.value;
+  if (!url.empty() && (url.find(':') == std::string::npos ||
+                       std::find(std::begin(kSchemes), std::end(kSchemes), out.scheme()) == std::end(kSchemes))) {
+    faults_.add(out.part.location, "bad-url",
+                fmt::format("the URL of connection '{}' begins with none of {}:", entry.key, fmt::join(kSchemes, ":, ")));
+  }
   return out;
 }
 
@@ -124,8 +125,15 @@ Source Decoder::source(const Node::Entry& entry) {
   Source out;
   out.name = entry.key;
   out.location = entry.key_at;
-  if (const Node* map = node.get("http"); map != nullptr && map->is_map())
-    out.http = http(*map, value_at(node, "http", entry.key_at));
+  static constexpr std::string_view kKinds[] = {"http", "postgres", "file"};
+  std::string_view kind = one_of(node, kKinds, entry.key_at, "the source");
+  const Node* from = kind.empty() ? nullptr : node.get(kind);
+  if (from != nullptr && from->is_map()) {
+    Location at = value_at(node, kind, entry.key_at);
+    if (kind == "http") out.from = http(*from, at);
+    if (kind == "postgres") out.from = postgres(*from, at);
+    if (kind == "file") out.from = file(*from);
+  }
   set(out.every, duration(node, "every"));
   set(out.run, choice<SourceRun>(text(node, "run"), {{"always", SourceRun::kAlways}, {"dag", SourceRun::kDag}}));
   set(out.into, text(node, "into"));
@@ -137,10 +145,28 @@ Source Decoder::source(const Node::Entry& entry) {
   }
   set(out.key, text(node, "key"));
   out.key_location = value_at(node, "key", entry.key_at);
-  if (const Node* raw = node.get("raw_into"); raw != nullptr && !raw->is_null()) {
-    faults_.add(place(file_, *raw), "not-yet", "raw_into comes in a later version; this one keeps the record in the topic only",
-                "remove the key");
-  }
+  set(out.raw_into, text(node, "raw_into"));
+  out.raw_into_location = value_at(node, "raw_into", entry.key_at);
+  return out;
+}
+
+PostgresPoll Decoder::postgres(const Node& node, const Location& at) {
+  PostgresPoll out;
+  set(out.connection, text(node, "connection"));
+  out.connection_location = value_at(node, "connection", at);
+  set(out.table, text(node, "table"));
+  set(out.column, text(node, "column"));
+  set(out.limit, integer(node, "limit"));
+  return out;
+}
+
+FilePoll Decoder::file(const Node& node) {
+  FilePoll out;
+  if (std::optional<std::string> path = text(node, "path")) out.path = beside(file_, *path);
+  set(out.format,
+      choice<FileFormat>(text(node, "format"),
+                         {{"json", FileFormat::kJson}, {"csv", FileFormat::kCsv}, {"parquet", FileFormat::kParquet}}));
+  out.follow = boolean(node, "follow", true);
   return out;
 }
 
@@ -231,6 +257,10 @@ Topic Decoder::topic(const Node::Entry& entry) {
                                                                        {"zstd", Compression::kZstd}}));
   set(out.sync,
       choice<Sync>(text(node, "sync"), {{"always", Sync::kAlways}, {"interval", Sync::kInterval}, {"never", Sync::kNever}}));
+  set(out.format, choice<TopicFormat>(
+                      text(node, "format"),
+                      {{"json", TopicFormat::kJson}, {"avro", TopicFormat::kAvro}, {"json_schema", TopicFormat::kJsonSchema}}));
+  out.format_location = value_at(node, "format", entry.key_at);
   return out;
 }
 
@@ -250,6 +280,8 @@ Query Decoder::query(const Node::Entry& entry) {
   set(out.sql, sql_or_file(node, entry.key_at));
   set(out.on_error, choice<OnError>(text(node, "on_error"),
                                     {{"dead_letter", OnError::kDeadLetter}, {"fail", OnError::kFail}, {"skip", OnError::kSkip}}));
+  set(out.on_data_loss,
+      choice<OnDataLoss>(text(node, "on_data_loss"), {{"fail", OnDataLoss::kFail}, {"continue", OnDataLoss::kContinue}}));
   out.emit = choice<Emit>(text(node, "emit"), {{"change", Emit::kChange}, {"close", Emit::kClose}});
   out.late = choice<Late>(text(node, "late"), {{"drop", Late::kDrop}, {"keep", Late::kKeep}, {"replace", Late::kReplace}});
   out.lateness = duration(node, "lateness");

@@ -23,9 +23,11 @@ class Decoder {
   Project project(const Node& root, const Node* profile);
 
  private:
-  Part part(const Node* node, std::string_view role, std::string_view schemes);
+  Part part(const Node* node, std::string_view role, std::initializer_list<std::string_view> schemes);
   Source source(const Node::Entry& entry);
   HttpRequest http(const Node& node, const Location& at);
+  PostgresPoll postgres(const Node& node, const Location& at);
+  FilePoll file(const Node& node);
   std::optional<HttpAuth> auth(const Node* node, const Location& at);
   Topic topic(const Node::Entry& entry);
   Query query(const Node::Entry& entry);

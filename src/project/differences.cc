@@ -34,8 +34,7 @@ struct Aspect {
   bool can_show = true;
 };
 
-std::vector<Aspect> aspects(const Source& s) {
-  const HttpRequest& h = s.http;
+std::vector<Aspect> aspects(const HttpRequest& h) {
   std::string auth =
       h.auth.has_value() ? fmt::format("{}\n{}\n{}", h.auth->bearer.value, h.auth->user.value, h.auth->password.value) : "";
   std::string page = h.page.has_value() ? fmt::format("{} {} {} {} {}", h.page->param, h.page->start, h.page->size_param,
@@ -52,11 +51,30 @@ std::vector<Aspect> aspects(const Source& s) {
           {"http.page", page},
           {"http.retry", retry},
           {"http.max_bytes", std::to_string(h.max_bytes)},
-          {"http.redirects", std::to_string(h.redirects)},
-          {"every", format_duration(s.every)},
-          {"run", s.run == SourceRun::kDag ? "dag" : "always"},
-          {"into", s.into},
-          {"key", s.key}};
+          {"http.redirects", std::to_string(h.redirects)}};
+}
+
+std::vector<Aspect> aspects(const PostgresPoll& p) {
+  return {{"postgres.connection", p.connection},
+          {"postgres.table", p.table},
+          {"postgres.column", p.column},
+          {"postgres.limit", std::to_string(p.limit)}};
+}
+
+std::vector<Aspect> aspects(const FilePoll& f) {
+  return {{"file.path", f.path},
+          {"file.format", std::to_string(static_cast<int>(f.format)), false},
+          {"file.follow", f.follow ? "true" : "false"}};
+}
+
+std::vector<Aspect> aspects(const Source& s) {
+  std::vector<Aspect> out = {{"every", format_duration(s.every)},
+                             {"run", s.run == SourceRun::kDag ? "dag" : "always"},
+                             {"into", s.into},
+                             {"key", s.key},
+                             {"raw_into", s.raw_into}};
+  for (Aspect& aspect : std::visit([](const auto& from) { return aspects(from); }, s.from)) out.push_back(std::move(aspect));
+  return out;
 }
 
 struct TaskText {
@@ -101,7 +119,11 @@ class Comparison {
          [&](const Topic& a, const Topic& b) { topic(a, b); });
     each("table", running_.tables, wanted_.tables, "its rows stay until `table delete`",
          [&](const Table& a, const Table& b) { table(a, b); });
+    connections();
     each("source", running_.sources, wanted_.sources, "it stops", [&](const Source& a, const Source& b) {
+      if (a.from.index() != b.from.index()) {
+        return live(fmt::format("source {}: reads from elsewhere", b.name), "the source starts again with it", b.location);
+      }
       changed_aspects(fmt::format("source {}", b.name), aspects(a), aspects(b), "the source starts again with it", b.location);
     });
     each("query", running_.queries, wanted_.queries, "it stops; what it wrote stays",
@@ -153,6 +175,19 @@ class Comparison {
            "a part is chosen at start: stop, then run with the new profile", after.location);
   }
 
+  void connections() {
+    for (const Connection& connection : wanted_.connections) {
+      if (!connection.used) continue;
+      const Connection* before = find(running_.connections, connection.name);
+      if (before != nullptr && before->used) {
+        part("connection " + connection.name, before->part, connection.part);
+      } else {
+        refuse(fmt::format("connection {}: new", connection.name), "connections are opened at start: stop, then run again",
+               connection.location);
+      }
+    }
+  }
+
   /// Whether somebody chose partitions by key, so that more of them would tear a key's records apart.
   static bool keyed(const Project& project, const Topic& topic) {
     if (!topic.written_by_query.empty()) return true;
@@ -196,7 +231,8 @@ class Comparison {
               {"retention.time", shown(t.retention.time)},
               {"retention.size", bytes},
               {"compression", std::to_string(static_cast<int>(t.compression)), false},
-              {"sync", std::to_string(static_cast<int>(t.sync)), false}};
+              {"sync", std::to_string(static_cast<int>(t.sync)), false},
+              {"format", std::to_string(static_cast<int>(t.format)), false}};
     };
     changed_aspects(fmt::format("topic {}", b.name), other(a), other(b), "at once; records are not written again", b.location);
   }

@@ -65,7 +65,7 @@ const Case kCases[] = {
     {"case does not tell relations apart",
      "name: x\ntopics:\n  Users: { schema: a int }\n  users: { schema: a int }\n  dead_letters: { schema: a int }\n",
      "4:3 duplicate-name; 5:3 bad-name"},
-    {"source without all", "name: x\nsources:\n  s: { every: 1s }\n", "3:3 missing-key; 3:3 missing-key"},
+    {"source without all", "name: x\nsources:\n  s: { every: 1s }\n", "3:3 missing-key; 3:3 one-of"},
     {"urls",
      "name: x\nsources:\n  a: { into: t, http: { url: ftp://x } }\n  b: { into: t, http: { url: builtin:other } }\n  c: { into: "
      "t, http: { url: \"https://\" } }\n"
@@ -77,7 +77,7 @@ const Case kCases[] = {
      "3:59 missing-key; 3:59 one-of"},
     {"raw_into",
      "name: x\nsources:\n  a: { into: t, http: { url: http://h }, raw_into: a.b }\ntopics: { t: { schema: a int } }\n",
-     "3:52 not-yet"},
+     "3:52 unknown-reference"},
     {"inferred schema", "name: x\nsources:\n  a: { into: t, http: { url: http://h } }\n", "3:14 inferred-schema"},
     {"a source into a table",
      "name: x\nsources:\n  a: { into: k.t, http: { url: http://h } }\ntables: { k.t: { partition_key: [a] } }\n",
@@ -302,7 +302,7 @@ dags:
   EXPECT_TRUE(result.faults.empty());
   const Project& p = *result.project;
   EXPECT_EQ(p.profile, "dev");
-  const HttpRequest& http = p.sources[0].http;
+  const auto& http = std::get<HttpRequest>(p.sources[0].from);
   EXPECT_EQ(http.url.value, "https://example.org/api");
   EXPECT_EQ(http.headers.at("Accept").shown(), "application/json");
   EXPECT_EQ(http.headers.at("X-Api-Key").shown(), "***");

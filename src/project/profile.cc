@@ -92,6 +92,24 @@ void apply_settings(Node& root, const std::vector<Node::Entry>& settings, bool a
   }
 }
 
+/// Whether something outside of `connections` mentions the name.
+bool is_used(const Node& root, const std::string& connection) {
+  std::string prefix = connection + ".";
+  auto names = [&](const Node* node) {
+    return node != nullptr && node->is_scalar() && (node->text.text == connection || node->text.text.starts_with(prefix));
+  };
+  for (const Node::Entry& section : root.entries) {
+    for (const Node::Entry& entry : section.value.entries) {
+      if (section.key == "tables" && entry.key.starts_with(prefix)) return true;
+      if (section.key == "queries" && names(entry.value.get("into"))) return true;
+      const Node* postgres = entry.value.get("postgres");
+      bool polled = postgres != nullptr && names(postgres->get("connection"));
+      if (section.key == "sources" && (polled || names(entry.value.get("raw_into")))) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 const Node* select_profile(const std::string& file, Node& root, const std::string& profile, const Surroundings& surroundings,
@@ -127,9 +145,8 @@ const Node* select_profile(const std::string& file, Node& root, const std::strin
 
   Node* chosen = nullptr;
   for (Node::Entry& section : root.entries) {
-    if (section.key == "connections") {
-      check_forms(section.value, faults);
-    } else if (section.key != "profiles") {
+    if (section.key == "connections") continue;
+    if (section.key != "profiles") {
       interpolate_tree(section.value, surroundings, faults);
     } else {
       for (Node::Entry& entry : section.value.entries) {
@@ -141,6 +158,17 @@ const Node* select_profile(const std::string& file, Node& root, const std::strin
             check_forms(part.value, faults);
           }
         }
+      }
+    }
+  }
+  // After all others, whose values may name one. A variable that nothing here needs may be unset.
+  for (Node::Entry& section : root.entries) {
+    if (section.key != "connections") continue;
+    for (Node::Entry& entry : section.value.entries) {
+      if (is_used(root, entry.key)) {
+        interpolate_tree(entry.value, surroundings, faults);
+      } else {
+        check_forms(entry.value, faults);
       }
     }
   }

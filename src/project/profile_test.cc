@@ -55,10 +55,13 @@ TEST(Profile, OnlyTheSelectedOneNeedsItsVariables) {
   EXPECT_EQ(places(load_as("prod").faults), "5:26 unset-variable; 6:26 unset-variable");
 }
 
-TEST(Profile, ForeignPartsComeLater) {
+TEST(Profile, ForeignPartsHaveTheirUrlsAndOptions) {
   LoadResult result = load_as("prod", {{"KAFKA", "broker:9092"}, {"CASSANDRA", "c"}});
-  EXPECT_EQ(places(result.faults), "5:17 not-yet; 6:13 not-yet");
-  for (const Fault& f : result.faults) EXPECT_EQ(f.message.find("hunter2"), std::string::npos);
+  EXPECT_EQ(places(result.faults), "");
+  const Parts& parts = result.draft->parts;
+  EXPECT_EQ(parts.log.scheme(), "kafka");
+  EXPECT_EQ(parts.log.url.value, "kafka://broker:9092");
+  EXPECT_EQ(parts.tables.scheme(), "cassandra");
 }
 
 TEST(Profile, AnUnknownOneIsAFault) {
@@ -102,7 +105,7 @@ dags:
   EXPECT_EQ(p.topics[0].retention.time, std::chrono::hours(7 * 24));
   EXPECT_EQ(p.topics[0].contract.size(), 1u);
   EXPECT_FALSE(p.tables[0].ttl.has_value());
-  EXPECT_EQ(p.sources[0].http.headers.at("X-Stage.A").value, "two");
+  EXPECT_EQ(std::get<HttpRequest>(p.sources[0].from).headers.at("X-Stage.A").value, "two");
   EXPECT_FALSE(p.dags[0].schedule.has_value());
 }
 

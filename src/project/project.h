@@ -56,6 +56,8 @@ struct Part {
   std::map<std::string, Text> options;
 
   bool embedded() const { return url.value.empty(); }
+  /// What stands before the colon: `kafka`; `postgres` counts as `postgresql`, `https` as `http`. Empty when embedded.
+  std::string_view scheme() const;
 };
 
 struct Parts {
@@ -99,18 +101,36 @@ struct HttpRequest {
   int64_t redirects = 5;
 };
 
+/// Rows of a table, by a column that only grows.
+struct PostgresPoll {
+  std::string connection;
+  Location connection_location;
+  std::string table;
+  std::string column;
+  int64_t limit = 10'000;
+};
+
+enum class FileFormat { kJson, kCsv, kParquet };
+struct FilePoll {
+  std::string path;  // resolved against the pipeline file; the last part may be a pattern
+  FileFormat format = FileFormat::kJson;
+  bool follow = true;
+};
+
 enum class SourceRun { kAlways, kDag };
 
 struct Source {
   std::string name;
   Location location;
-  HttpRequest http;
+  std::variant<HttpRequest, PostgresPoll, FilePoll> from;
   Duration every = std::chrono::seconds(1);
   SourceRun run = SourceRun::kAlways;
   std::string into;  // a topic of the project
   Location into_location;
   std::string key;  // JSON path; empty: records without key
   Location key_location;
+  std::string raw_into;  // a table of a connection, or empty
+  Location raw_into_location;
 };
 
 struct Watermark {
@@ -125,6 +145,7 @@ struct Retention {
 
 enum class Compression { kNone, kGzip, kSnappy, kLz4, kZstd };
 enum class Sync { kAlways, kInterval, kNever };
+enum class TopicFormat { kJson, kAvro, kJsonSchema };
 
 struct NamedSql {
   std::string name;
@@ -143,10 +164,13 @@ struct Topic {
   Retention retention;
   Compression compression = Compression::kNone;
   Sync sync = Sync::kAlways;
+  TopicFormat format = TopicFormat::kJson;
+  Location format_location;
   std::string written_by_query;  // the one query whose `into` this is, or empty
 };
 
 enum class OnError { kDeadLetter, kFail, kSkip };
+enum class OnDataLoss { kFail, kContinue };
 enum class Emit { kChange, kClose };
 enum class Late { kDrop, kKeep, kReplace };
 
@@ -156,8 +180,10 @@ struct Query {
   std::string into;
   Location into_location;
   bool into_table = false;
+  std::string connection;  // where `into` is, when its first part names one; else the profile decides
   SqlText sql;
   OnError on_error = OnError::kDeadLetter;
+  OnDataLoss on_data_loss = OnDataLoss::kFail;
   std::optional<Emit> emit;  // kChange when not given
   std::optional<Late> late;  // kDrop when not given
   std::optional<Duration> lateness;
@@ -176,6 +202,7 @@ struct KeyColumn {
 struct Table {
   std::string name;  // keyspace.table
   Location location;
+  std::string connection;          // where it is, when the keyspace names one
   std::optional<SqlText> columns;  // SQL column list; without it they come from the query
   std::vector<KeyColumn> partition_key;
   std::vector<KeyColumn> clustering;
@@ -246,11 +273,14 @@ struct Dag {
   std::vector<Task> tasks;
 };
 
-/// A second system beside the profile's default. Nothing uses one in this version, so its ${…} stand as written.
+/// A second system beside the profile's default. What `${…}` stands for is looked up only where something uses it.
 struct Connection {
   std::string name;
   Location location;
   Part part;
+  bool used = false;
+
+  std::string_view scheme() const { return part.scheme(); }
 };
 
 struct Project {
@@ -266,6 +296,9 @@ struct Project {
   std::vector<Connection> connections;
   Parts parts;
 };
+
+/// The connection that the first part of `name` names; null when there is none.
+const Connection* connection_of(const Project& project, std::string_view name);
 
 /// Finds by name; null when there is none.
 template <class T>

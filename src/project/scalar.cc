@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "base/size.h"
+
 namespace millrace::project {
 namespace {
 
@@ -16,24 +18,6 @@ std::string shown(const Node& scalar) {
 }
 
 bool is_text_by_quotes(const Node& scalar) { return scalar.style != Node::Style::kPlain && !scalar.substituted; }
-
-struct SizeUnit {
-  std::string_view name;
-  int64_t bytes;
-};
-constexpr SizeUnit kSizeUnits[] = {
-    {"", 1},
-    {"B", 1},
-    {"kB", 1000},
-    {"KB", 1000},
-    {"MB", 1000 * 1000},
-    {"GB", 1000LL * 1000 * 1000},
-    {"TB", 1000LL * 1000 * 1000 * 1000},
-    {"KiB", 1LL << 10},
-    {"MiB", 1LL << 20},
-    {"GiB", 1LL << 30},
-    {"TiB", 1LL << 40},
-};
 
 }  // namespace
 
@@ -67,20 +51,9 @@ Result<Duration> read_duration(const Node& scalar) {
 }
 
 Result<int64_t> read_size(const Node& scalar) {
-  const std::string& text = scalar.text.text;
-  auto bad = [&] {
-    return fail(Errc::kInvalidArgument, fmt::format("{} is not a size", shown(scalar)),
-                "write bytes, such as 4096, 64MiB or 10GB");
-  };
-  int64_t number = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number < 0) return bad();
-  std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
-  for (const SizeUnit& known : kSizeUnits) {
-    int64_t bytes = 0;
-    if (known.name == unit && !__builtin_mul_overflow(number, known.bytes, &bytes)) return bytes;
-  }
-  return bad();
+  Result<int64_t> value = parse_size(scalar.text.text);
+  if (!value) return fail(Errc::kInvalidArgument, fmt::format("{} is not a size", shown(scalar)), value.error().hint);
+  return value;
 }
 
 Result<WrittenTime> read_time(const Node& scalar) {

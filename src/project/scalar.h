@@ -11,7 +11,7 @@ namespace millrace::project {
 Result<int64_t> read_integer(const Node& scalar);
 Result<bool> read_boolean(const Node& scalar);
 Result<Duration> read_duration(const Node& scalar);
-/// `4096`, `64KiB`, `10MB`: B, kB/MB/GB/TB are powers of 1000, KiB/MiB/GiB/TiB of 1024.
+/// As parse_size (base/size.h).
 Result<int64_t> read_size(const Node& scalar);
 Result<WrittenTime> read_time(const Node& scalar);
 

@@ -47,6 +47,26 @@ void Batch::put_sorted(Space space, std::vector<Entry> entries) {
 }
 
 bool Batch::empty() const { return parts_->changes.Count() == 0 && parts_->runs.empty(); }
+std::string Batch::encode() const {
+  CHECK(parts_->runs.empty(), "sorted entries point into memory of their owner");
+  return parts_->changes.Data();
+}
+
+Result<Batch> Batch::decode(std::string_view bytes) {
+  Batch batch;
+  rocksdb::WriteBatch changes{std::string(bytes)};
+  // RocksDB checks the form of each change, and their count, as it walks them.
+  struct Walk : rocksdb::WriteBatch::Handler {
+    rocksdb::Status PutCF(uint32_t, const rocksdb::Slice&, const rocksdb::Slice&) override { return {}; }
+    rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice&) override { return {}; }
+    rocksdb::Status DeleteRangeCF(uint32_t, const rocksdb::Slice&, const rocksdb::Slice&) override { return {}; }
+  } walk;
+  if (rocksdb::Status sound = changes.Iterate(&walk); !sound.ok())
+    return fail(Errc::kCorruption, "stored changes cannot be read: " + sound.ToString());
+  batch.parts_->changes = std::move(changes);
+  return batch;
+}
+
 size_t Batch::bytes() const { return parts_->changes.GetDataSize() + parts_->run_bytes; }
 
 }  // namespace millrace::store

@@ -58,6 +58,10 @@ class Batch {
   bool empty() const;
   size_t bytes() const;
 
+  /// The changes as bytes, to be kept and committed later; not for a batch with put_sorted. decode: kCorruption.
+  std::string encode() const;
+  static Result<Batch> decode(std::string_view bytes);
+
   struct Parts;  // for the store
 
  private:

@@ -153,7 +153,7 @@ TEST_F(EmbeddedTest, ARelationShowsRecordsAndDecodedValues) {
                           return true;
                         });
                       }};
-  TopicRelation relation(topic_, values);
+  TopicRelation relation(contents_of(topic_), values);
   append(1, "after the snapshot");
   ASSERT_EQ(relation.schema().fields.size(), 7u);
   auto scan = relation.scan({.columns = {2, 0, 5, 4, 1, 3, 6}});
@@ -184,7 +184,7 @@ TEST_F(EmbeddedTest, ARelationShowsRecordsAndDecodedValues) {
 TEST_F(EmbeddedTest, PredicatesOnPositionNarrowTheScan) {
   append(0, "a", 10);
   append(1, "b", 5000);
-  TopicRelation relation(topic_, {});
+  TopicRelation relation(contents_of(topic_), {});
   using Op = port::KeyPredicate::Op;
   auto count = [&](std::vector<port::KeyPredicate> predicates) {
     auto scan = relation.scan({.columns = {1}, .predicates = std::move(predicates)});

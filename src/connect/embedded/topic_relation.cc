@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 
 #include "base/bytes.h"
 #include "codec/kafka_record/record_batch.h"
@@ -67,12 +68,7 @@ Status append_record_column(size_t which, model::Partition partition, const mode
   return {};
 }
 
-/// What is left to read of one partition.
-struct Range {
-  model::Partition partition;
-  model::Offset next;
-  model::Offset end;
-};
+using Range = PartitionRange;
 
 void narrow(std::vector<Range>& ranges, const port::KeyPredicate& predicate) {
   int64_t v = 0;
@@ -97,10 +93,10 @@ void narrow(std::vector<Range>& ranges, const port::KeyPredicate& predicate) {
 
 class TopicScan : public port::RelationScan {
  public:
-  TopicScan(std::shared_ptr<log::Topic> topic, std::vector<Range> ranges, std::vector<size_t> columns,
+  TopicScan(TopicContents::Next next, std::map<model::Partition, model::Offset> ends, std::vector<size_t> columns,
             std::shared_ptr<const model::Schema> values, ValueReader reader, std::shared_ptr<const model::Schema> schema)
-      : topic_(std::move(topic)),
-        ranges_(std::move(ranges)),
+      : next_(std::move(next)),
+        ends_(std::move(ends)),
         columns_(std::move(columns)),
         values_(std::move(values)),
         reader_(std::move(reader)),
@@ -135,24 +131,15 @@ class TopicScan : public port::RelationScan {
   size_t value_count() const { return values_ ? values_->fields.size() : 0; }
 
   Result<bool> refill() {
-    while (!ranges_.empty()) {
-      Range& range = ranges_.front();
-      if (range.next >= range.end) {
-        ranges_.erase(ranges_.begin());
-        continue;
-      }
-      log::PartitionLog& partition = topic_->partition(range.partition);
-      // Retention goes on while a statement runs; what it took is not there any more.
-      range.next = std::max(range.next, partition.start_offset());
-      if (range.next >= range.end) continue;
-      TRY(run_, partition.read(range.next, kChunkBytes, static_cast<size_t>(range.end - range.next)));
+    while (true) {
+      TRY(std::optional<model::RecordRun> run, next_());
+      if (!run) return false;
+      run_ = std::move(*run);
       at_ = 0;
-      if (run_.next == range.next) range.next = range.end;
-      range.next = std::max(range.next, run_.next);
-      std::erase_if(run_.records, [&](const model::RecordView& r) { return r.offset >= range.end; });
+      auto end = ends_.find(run_.partition);
+      std::erase_if(run_.records, [&](const model::RecordView& r) { return end == ends_.end() || r.offset >= end->second; });
       if (!run_.records.empty()) return true;
     }
-    return false;
   }
 
   void keep(model::BatchBuilder& records, std::optional<model::BatchBuilder>& values) {
@@ -184,8 +171,8 @@ class TopicScan : public port::RelationScan {
     return out;
   }
 
-  std::shared_ptr<log::Topic> topic_;
-  std::vector<Range> ranges_;
+  const TopicContents::Next next_;
+  const std::map<model::Partition, model::Offset> ends_;
   const std::vector<size_t> columns_;
   std::shared_ptr<const model::Schema> values_;
   ValueReader reader_;  // empty when no value column is wanted
@@ -210,27 +197,52 @@ std::string replace_invalid_utf8(std::string_view bytes) {
   return out;
 }
 
-TopicRelation::TopicRelation(std::shared_ptr<log::Topic> topic, ValueColumns values)
-    : topic_(std::move(topic)), values_(std::move(values)) {
+TopicContents contents_of(std::shared_ptr<log::Topic> topic) {
+  TopicContents contents{topic->name(), {}, {}};
+  for (int32_t i = 0; i < topic->partition_count(); ++i) {
+    log::PartitionLog& partition = topic->partition(model::Partition(i));
+    contents.partitions.push_back({partition.start_offset(), partition.end_offset()});
+  }
+  contents.read = [topic](std::vector<Range> ranges) -> Result<TopicContents::Next> {
+    return [topic, ranges = std::move(ranges)]() mutable -> Result<std::optional<model::RecordRun>> {
+      while (!ranges.empty()) {
+        Range& range = ranges.front();
+        log::PartitionLog& partition = topic->partition(range.partition);
+        // Retention goes on while a statement runs; what it took is not there any more.
+        range.next = std::max(range.next, partition.start_offset());
+        if (range.next >= range.end) {
+          ranges.erase(ranges.begin());
+          continue;
+        }
+        TRY(model::RecordRun run, partition.read(range.next, kChunkBytes, static_cast<size_t>(range.end - range.next)));
+        range.next = run.next == range.next ? range.end : std::max(range.next, run.next);
+        return std::optional(std::move(run));
+      }
+      return std::optional<model::RecordRun>();
+    };
+  };
+  return contents;
+}
+
+TopicRelation::TopicRelation(TopicContents topic, ValueColumns values) : topic_(std::move(topic)), values_(std::move(values)) {
   if (values_.schema) schema_ = *values_.schema;
   for (const model::Field& field : record_schema().fields) schema_.fields.push_back(field);
-  for (int32_t i = 0; i < topic_->partition_count(); ++i) ends_.push_back(topic_->partition(model::Partition(i)).end_offset());
 }
 
 Result<std::unique_ptr<port::RelationScan>> TopicRelation::scan(const port::ScanRequest& request) {
   std::vector<Range> ranges;
-  for (int32_t i = 0; i < topic_->partition_count(); ++i) {
-    model::Partition partition(i);
-    ranges.push_back({partition, topic_->partition(partition).start_offset(), ends_[static_cast<size_t>(i)]});
-  }
+  for (size_t i = 0; i < topic_.partitions.size(); ++i)
+    ranges.push_back({model::Partition(static_cast<int32_t>(i)), topic_.partitions[i].start, topic_.partitions[i].end});
   for (const port::KeyPredicate& predicate : request.predicates) narrow(ranges, predicate);
+  std::map<model::Partition, model::Offset> ends;
+  for (const Range& range : ranges) ends.emplace(range.partition, range.end);
 
   auto schema = std::make_shared<model::Schema>();
   std::vector<size_t> needed;
   size_t value_columns = schema_.fields.size() - kRecordColumns;
   for (size_t column : request.columns) {
     if (column >= schema_.fields.size())
-      return fail(Errc::kInvalidArgument, "topic " + topic_->name() + " has no column of that number");
+      return fail(Errc::kInvalidArgument, "topic " + topic_.name + " has no column of that number");
     schema->fields.push_back(schema_.fields[column]);
     if (column < value_columns) needed.push_back(column);
   }
@@ -238,7 +250,8 @@ Result<std::unique_ptr<port::RelationScan>> TopicRelation::scan(const port::Scan
   if (!needed.empty()) {
     TRY(reader, values_.make_reader(needed));
   }
-  return std::make_unique<TopicScan>(topic_, std::move(ranges), request.columns, values_.schema, std::move(reader),
+  TRY(TopicContents::Next next, topic_.read(std::move(ranges)));
+  return std::make_unique<TopicScan>(std::move(next), std::move(ends), request.columns, values_.schema, std::move(reader),
                                      std::move(schema));
 }
 

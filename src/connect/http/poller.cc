@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <condition_variable>
-#include <mutex>
-
 #include "base/bytes.h"
 #include "base/mutex.h"
 #include "format/json_path.h"
@@ -14,6 +11,7 @@ namespace millrace::connect::http {
 using net::http::HttpClient;
 using net::http::HttpRequest;
 using net::http::HttpResponse;
+using net::http::Outcome;
 using net::http::redact_url;
 namespace {
 
@@ -77,14 +75,14 @@ struct HttpPoller::Parts {
   void read_answer(const HttpResponse& answer, Try& out);
   Result<std::vector<model::Record>> extract(std::string_view body);
   std::string judge_body(std::string_view body, std::vector<model::Record>& records);
-  Try ask_until_answered(int64_t page, PollResult& result, std::stop_token stop);
+  Try ask_until_answered(int64_t page, Polled& result, std::stop_token stop);
 };
 
 /// Status, media type and body of one answer, judged.
 void HttpPoller::Parts::read_answer(const HttpResponse& answer, Try& out) {
   out.bytes = answer.body.size();
-  out.outcome = outcome_of_status(answer.status);
-  if (auto header = answer.header("retry-after")) out.retry_after = parse_retry_after(*header, clock.now());
+  out.outcome = net::http::outcome_of_status(answer.status);
+  if (auto header = answer.header("retry-after")) out.retry_after = net::http::parse_retry_after(*header, clock.now());
   if (out.retry_after) out.retry_after = std::min(*out.retry_after, options.retry.retry_after_max);
   if (out.outcome != Outcome::kOk) {
     out.what = fmt::format("answered {}", answer.status);
@@ -156,7 +154,7 @@ HttpPoller::Parts::Try HttpPoller::Parts::ask(int64_t page, std::stop_token stop
   if (answer) {
     read_answer(*answer, out);
   } else {
-    out.outcome = outcome_of_error(answer.error().code);
+    out.outcome = net::http::outcome_of_error(answer.error().code);
     out.code = answer.error().code;
     std::string where = fmt::format("{} {}: ", request.method, redact_url(request.url));
     std::string_view message = answer.error().message;
@@ -171,11 +169,10 @@ HttpPoller::Parts::Try HttpPoller::Parts::ask(int64_t page, std::stop_token stop
   return out;
 }
 
-HttpPoller::Parts::Try HttpPoller::Parts::ask_until_answered(int64_t page, PollResult& result, std::stop_token stop) {
+HttpPoller::Parts::Try HttpPoller::Parts::ask_until_answered(int64_t page, Polled& result, std::stop_token stop) {
   for (int attempt = 1;; ++attempt) {
-    ++result.attempts;
     Try last = ask(page, stop);
-    RetryStep step = after_attempt(options.retry, last.outcome, attempt, last.retry_after, random.next());
+    net::http::RetryStep step = net::http::after_attempt(options.retry, last.outcome, attempt, last.retry_after, random.next());
     if (step.again && wait(step.delay, stop)) {
       MutexLock lock(mutex);
       ++counters.retries;
@@ -220,10 +217,10 @@ Result<std::unique_ptr<HttpPoller>> HttpPoller::create(PollerOptions options, en
                                                                                      .next_page = first_page})));
 }
 
-PollResult HttpPoller::poll(std::stop_token stop) {
+port::Feed::Polled HttpPoller::poll(std::stop_token stop) {
   const PollerOptions& options = parts_->options;
   const bool paged = !options.paging.parameter.empty();
-  PollResult result{.next_delay = options.interval};
+  Polled result{.next_delay = options.interval};
   {
     MutexLock lock(parts_->mutex);
     ++parts_->counters.rounds;
@@ -248,19 +245,15 @@ PollResult HttpPoller::poll(std::stop_token stop) {
   return result;
 }
 
+Status HttpPoller::resume(const std::string& position) {
+  if (position.empty()) return {};
+  return fail(Errc::kFailedPrecondition, "an HTTP source keeps no position, but one is stored for it",
+              "give the source another name, or make it again what it was");
+}
+
 PollerCounters HttpPoller::counters() const {
   MutexLock lock(parts_->mutex);
   return parts_->counters;
-}
-
-HttpPoller::Wait HttpPoller::real_wait() {
-  return [](Duration delay, std::stop_token stop) {
-    std::mutex mutex;
-    std::condition_variable_any changed;
-    std::unique_lock lock(mutex);
-    changed.wait_for(lock, stop, delay, [] { return false; });
-    return !stop.stop_requested();
-  };
 }
 
 }  // namespace millrace::connect::http

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -11,10 +10,12 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "net/http/client.h"
-#include "connect/http/retry.h"
 #include "env/env.h"
 #include "model/record.h"
+#include "net/http/client.h"
+#include "net/http/retry.h"
+#include "net/http/wait.h"
+#include "port/feed.h"
 
 namespace millrace::connect::http {
 
@@ -43,21 +44,11 @@ struct PollerOptions {
   std::string records = "$";  // JSONPath of the records in an answer
   std::string key;            // JSONPath in a record; empty: no key
   Paging paging;
-  RetryOptions retry;
+  net::http::RetryOptions retry;
   size_t max_body_bytes = 64 << 20;
   size_t round_bytes_max = 256 << 20;  // a round with more pages than this is cut;
                                        // the next goes on with the next page
   int max_redirects = 5;
-};
-
-/// What one round gave. `records` may be there beside `error`, when a later
-/// page failed.
-struct PollResult {
-  std::vector<model::Record> records;
-  std::optional<Error> error;
-  int attempts = 0;        // requests sent, retries included
-  Duration next_delay{0};  // when to poll again: the interval, 0 after a cut
-                           // round, or what a Retry-After asked for
 };
 
 struct PollerCounters {
@@ -67,29 +58,30 @@ struct PollerCounters {
   uint64_t records = 0;
   uint64_t records_without_key = 0;       // `key` matched nothing or null: the record goes on with a null key
   uint64_t bytes = 0;                     // of bodies
-  std::array<uint64_t, 10> by_outcome{};  // indexed by Outcome
+  std::array<uint64_t, 10> by_outcome{};  // indexed by net::http::Outcome
 };
 
 /// The HTTP source of a pipeline: asks an API round by round and makes a record
 /// of each match. A record's value is the JSON text of the match as it stands
-/// in the answer; text keys are without their quotes. Threading: one thread;
-/// `counters` from any.
-class HttpPoller {
+/// in the answer; text keys are without their quotes. It keeps no position.
+/// Threading: one thread; `counters` from any.
+class HttpPoller : public port::Feed {
  public:
-  /// Waits, and returns false when stop came first.
-  using Wait = std::function<bool(Duration, std::stop_token)>;
+  using Wait = net::http::Wait;
 
   /// Errors: kInvalidArgument (JSONPath, url, header).
   static Result<std::unique_ptr<HttpPoller>> create(PollerOptions options, env::Clock& clock, env::Random& random,
                                                     Wait wait = real_wait());
-  ~HttpPoller();
+  ~HttpPoller() override;
 
   /// One round. Its failures are in the result: `GET http://h/p answered 500
-  /// three times (last: …)`; kCancelled when stopped.
-  PollResult poll(std::stop_token stop);
+  /// three times (last: …)`; kCancelled when stopped. The next one comes after
+  /// the interval, at once after a cut round, or when a Retry-After says.
+  Polled poll(std::stop_token stop) override;
+  Status resume(const std::string& position) override;
   PollerCounters counters() const;
 
-  static Wait real_wait();
+  static Wait real_wait() { return net::http::real_wait(); }
 
  private:
   struct Parts;

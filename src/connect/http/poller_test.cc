@@ -11,6 +11,7 @@ namespace millrace::connect::http {
 namespace {
 
 using namespace std::chrono_literals;
+using net::http::Outcome;
 using serve::http::HttpServer;
 using serve::http::Request;
 using serve::http::Response;
@@ -54,7 +55,7 @@ struct PollerTest : testing::Test {
 TEST_F(PollerTest, MakesRecordsWithKeys) {
   auto poller = make({json(R"({"results":[{"id":"a\"1","n":1},{"id":2},{"n":3}]})")},
                      {.auth = {Auth::Kind::kBasic, "u:p"}, .interval = 3s, .records = "$.results[*]", .key = "$.id"});
-  PollResult result = poller->poll({});
+  port::Feed::Polled result = poller->poll({});
   ASSERT_FALSE(result.error) << result.error->message;
   ASSERT_EQ(result.records.size(), 3u);
   EXPECT_EQ(result.records[0].key, "a\"1");
@@ -68,9 +69,9 @@ TEST_F(PollerTest, MakesRecordsWithKeys) {
 
 TEST_F(PollerTest, TriesAgainAndThenGoesOn) {
   auto poller = make({json("", 500), json("<html>busy</html>"), json("{\"a\":", 200), json("", 200), json("{}")});
-  PollResult result = poller->poll({});
+  port::Feed::Polled result = poller->poll({});
   EXPECT_FALSE(result.error);
-  EXPECT_EQ(result.attempts, 5);
+  EXPECT_EQ(poller->counters().requests, 5u);
   EXPECT_EQ(result.records.size(), 1u);
   EXPECT_EQ(waits_.size(), 4u);
   EXPECT_EQ(poller->counters().by_outcome[static_cast<size_t>(Outcome::kMalformed)], 3u);
@@ -79,16 +80,23 @@ TEST_F(PollerTest, TriesAgainAndThenGoesOn) {
 
 TEST_F(PollerTest, SaysWhatWentWrongAndNoSecret) {
   auto poller = make({json("{}", 500)}, {.retry = {.max_attempts = 3}});
-  PollResult result = poller->poll({});
+  port::Feed::Polled result = poller->poll({});
   ASSERT_TRUE(result.error);
   EXPECT_EQ(result.error->code, Errc::kUnavailable);
   EXPECT_EQ(result.error->message, "GET " + server_->url() + "/api failed three times (last: answered 500: {})");
 }
 
+TEST_F(PollerTest, KeepsNoPosition) {
+  auto poller = make({json("{}")});
+  EXPECT_TRUE(poller->resume(""));
+  EXPECT_EQ(poller->resume("7").error().code, Errc::kFailedPrecondition);
+  EXPECT_EQ(poller->poll({}).position, "");
+}
+
 TEST_F(PollerTest, DoesNotRepeatWhatIsRejected) {
   auto poller = make({json("", 404)});
-  PollResult result = poller->poll({});
-  EXPECT_EQ(result.attempts, 1);
+  port::Feed::Polled result = poller->poll({});
+  EXPECT_EQ(poller->counters().requests, 1u);
   EXPECT_EQ(result.error->message, "GET " + server_->url() + "/api answered 404");
 }
 
@@ -100,8 +108,8 @@ TEST_F(PollerTest, HonoursRetryAfter) {
   auto last = make({json("", 429, {{"Retry-After", "60"}})}, {.retry = {.max_attempts = 1}});
   EXPECT_EQ(last->poll({}).next_delay, 60s);
   auto absurd = make({json("", 429, {{"Retry-After", "99999999999999999999"}})});
-  PollResult refused = absurd->poll({});
-  EXPECT_EQ(refused.attempts, 1);
+  port::Feed::Polled refused = absurd->poll({});
+  EXPECT_EQ(absurd->counters().requests, 1u);
   EXPECT_EQ(refused.next_delay, 5min);
   EXPECT_NE(refused.error->message.find("answered 429, asked again after 5m"), std::string::npos) << refused.error->message;
 }
@@ -122,7 +130,7 @@ TEST_F(PollerTest, SaysWhatTheBodyIsInstead) {
   };
   for (const auto& [body, said] : cases) {
     auto poller = make({json(body)}, {.records = "$.results[*]", .retry = {.max_attempts = 1}});
-    PollResult result = poller->poll({});
+    port::Feed::Polled result = poller->poll({});
     ASSERT_TRUE(result.error) << body;
     EXPECT_NE(result.error->message.find(said), std::string::npos) << result.error->message;
     EXPECT_EQ(poller->counters().by_outcome[static_cast<size_t>(Outcome::kMalformed)], 1u);
@@ -147,17 +155,17 @@ TEST_F(PollerTest, TurnsPagesUntilOneIsEmpty) {
 TEST_F(PollerTest, KeepsEarlierPagesWhenALaterOneFails) {
   auto poller =
       make({json("[1,2]"), json("", 404), json("[3]"), json("[]")}, {.records = "$[*]", .paging = {.parameter = "page"}});
-  PollResult first = poller->poll({});
+  port::Feed::Polled first = poller->poll({});
   EXPECT_EQ(first.records.size(), 2u);
   EXPECT_TRUE(first.error);
-  PollResult second = poller->poll({});
+  port::Feed::Polled second = poller->poll({});
   EXPECT_EQ(second.records.size(), 1u);
   EXPECT_EQ(asked()[2].parameter("page"), "2");
 }
 
 TEST_F(PollerTest, CutsARoundThatIsTooLarge) {
   auto poller = make({json("[1,2]")}, {.records = "$[*]", .paging = {.parameter = "page"}, .round_bytes_max = 10});
-  PollResult result = poller->poll({});
+  port::Feed::Polled result = poller->poll({});
   EXPECT_EQ(result.records.size(), 4u);
   EXPECT_EQ(result.next_delay, 0s);
   poller->poll({});

@@ -25,6 +25,7 @@ struct HttpRequest {
   Duration connect_timeout = std::chrono::seconds(5);
   size_t max_body_bytes = 64 << 20;  // after decompression
   int max_redirects = 5;             // 0: a redirect is the answer
+  std::string ca_pem = {};           // the only CAs to trust, as PEM; empty: those of the system
 };
 
 struct HttpResponse {

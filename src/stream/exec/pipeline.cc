@@ -56,13 +56,19 @@ struct Pipeline::Slice {
   void meet(size_t item, Fate fate) { items[item].fate = std::max(items[item].fate, fate); }
 };
 
-Pipeline::Pipeline(PipelineSpec spec, const Parts& parts, Position position)
-    : spec_(std::move(spec)), parts_(parts), decoder_(spec_.input), committed_(std::move(position)), next_(committed_) {}
+Pipeline::Pipeline(PipelineSpec spec, const Parts& parts, Position position, std::unique_ptr<port::ValueDecoder> values)
+    : spec_(std::move(spec)),
+      parts_(parts),
+      decoder_(spec_.input, std::move(values)),
+      committer_(spec_.query, parts_.sink, parts_.store, parts_.group),
+      committed_(std::move(position)),
+      next_(committed_) {}
 
 Pipeline::~Pipeline() = default;
 
-Result<std::unique_ptr<Pipeline>> Pipeline::create(PipelineSpec spec, const Parts& parts, Position position) {
-  std::unique_ptr<Pipeline> pipeline(new Pipeline(std::move(spec), parts, std::move(position)));
+Result<std::unique_ptr<Pipeline>> Pipeline::create(PipelineSpec spec, const Parts& parts, Position position,
+                                                   std::unique_ptr<port::ValueDecoder> values) {
+  std::unique_ptr<Pipeline> pipeline(new Pipeline(std::move(spec), parts, std::move(position), std::move(values)));
   TRY_DO(pipeline->compile());
   return pipeline;
 }
@@ -141,6 +147,7 @@ void Pipeline::take(Slice& slice, const Runs& runs) {
     auto partition = static_cast<size_t>(run.partition.value);
     if (partition >= next_.partitions.size()) next_.partitions.resize(partition + 1);
     PartitionPosition& at = next_.partitions[partition];
+    at.version = std::max(at.version, run.version_floor);
     for (const model::RecordView& record : run.records) {
       at.version = next_version(at.version, record.timestamp_ms);
       slice.items.push_back({record, {run.partition.value, record.offset.value, record.timestamp_ms, at.version, 0, false}});
@@ -169,7 +176,7 @@ Status Pipeline::decode(Slice& slice) {
     if (faults) {
       TRY_DO(env::fault("stream.decode", fmt::format("{}/{}/{}/", spec_.topic, item.origin.partition, item.origin.offset)));
     }
-    auto fault = decoder_.append(item.record, model::Partition(item.origin.partition), slice.builder);
+    TRY(auto fault, decoder_.append(item.record, model::Partition(item.origin.partition), slice.builder));
     if (fault) {
       TRY_DO(refuse(slice, i, *fault));
     } else {
@@ -283,34 +290,42 @@ Status Pipeline::refuse(Slice& slice, size_t index, const RecordFault& fault) {
 Status Pipeline::commit() {
   if (next_ == committed_) return {};
   next_.epoch = committed_.epoch + 1;
-  port::Epoch epoch{next_.epoch, {}};
-  for (size_t i = 0; i < next_.partitions.size(); ++i)
-    epoch.ends.push_back({model::Partition(static_cast<int32_t>(i)), next_.partitions[i].next, next_.partitions[i].version});
-  TRY_DO(parts_.sink.commit(epoch, batch_));
-  TRY_DO(env::fault("stream.between_output_and_commit"));
-  batch_.put(store::Space::kMeta, position_key(spec_.query), encode_position(next_));
-  TRY_DO(env::fault("stream.before_commit"));
-  TRY_DO(parts_.store.commit(std::move(batch_), parts_.sink.traits().durability));
-  TRY_DO(env::fault("stream.after_commit"));
+  TRY_DO(committer_.commit(committed_, next_, std::move(batch_)));
   parts_.sink.committed();
   committed_ = next_;
+  begin_epoch();
+  return {};
+}
+
+Status Pipeline::recover() {
+  TRY(committed_, committer_.recover(committed_));
+  next_ = committed_;
+  return {};
+}
+
+Status Pipeline::skip_lost(model::Partition partition, model::Offset next, uint64_t lost) {
+  CHECK(next_ == committed_, "nothing is skipped within an epoch");
+  next_.partitions[static_cast<size_t>(partition.value)].next = next;
+  next_.balance.lost += lost;
+  return commit();
+}
+
+void Pipeline::begin_epoch() {
   batch_ = store::Batch();
   epoch_records_ = epoch_bytes_ = 0;
   narrowing_ = NarrowingBudget();
-  return {};
 }
 
 void Pipeline::abandon() {
   parts_.sink.abandon();
   next_ = committed_;
-  batch_ = store::Batch();
-  epoch_records_ = epoch_bytes_ = 0;
-  narrowing_ = NarrowingBudget();
+  begin_epoch();
 }
 
 void Pipeline::interrupt() {
   query_->interrupt();
   if (contract_ != nullptr) contract_->interrupt();
+  parts_.sink.interrupt();
 }
 
 Result<Pipeline::ReplayReport> Pipeline::replay(const std::vector<table::DeadLetter>& letters) {

@@ -10,6 +10,7 @@
 #include "port/sql_engine.h"
 #include "store/store.h"
 #include "stream/exec/attempts.h"
+#include "stream/exec/committer.h"
 #include "stream/exec/narrowing.h"
 #include "stream/exec/position.h"
 #include "stream/exec/record_decoder.h"
@@ -52,9 +53,13 @@ class Pipeline {
     env::Clock& clock;
     /// Where records that the process dies of are noted; may be null.
     Attempts* attempts = nullptr;
+    /// Where the position is kept, when that is not the store.
+    port::GroupSource* group = nullptr;
   };
-  /// Compiles the statements. `position` is where the query stands. Errors: kInvalidArgument with DuckDB's words.
-  static Result<std::unique_ptr<Pipeline>> create(PipelineSpec spec, const Parts& parts, Position position);
+  /// Compiles the statements. `position` is where the query stands; `values` reads the records' values, null: JSON.
+  /// Errors: kInvalidArgument with DuckDB's words.
+  static Result<std::unique_ptr<Pipeline>> create(PipelineSpec spec, const Parts& parts, Position position,
+                                                  std::unique_ptr<port::ValueDecoder> values = nullptr);
   ~Pipeline();
 
   /// Takes records into the epoch. Errors: of the sink or engine; with OnError::kFail also of a record, naming its place. The
@@ -62,10 +67,14 @@ class Pipeline {
   Status feed(const std::vector<model::RecordRun>& runs);
   /// Commits the epoch. An epoch without records commits nothing.
   Status commit();
+  /// Settles an epoch whose commit was cut off; before the first epoch and after every failure. position() may move.
+  Status recover();
+  /// Goes on at `next`, since `lost` records before it are gone from the topic; counted and committed.
+  Status skip_lost(model::Partition partition, model::Offset next, uint64_t lost);
   /// Forgets the epoch; the caller seeks back to position().
   void abandon();
 
-  /// Ends the statement under way, and every later one, with kCancelled. From any thread.
+  /// Ends the statement under way and the sink's waiting, and every later one, with kCancelled. From any thread.
   void interrupt();
 
   struct ReplayReport {
@@ -90,8 +99,9 @@ class Pipeline {
   struct Slice;  // records that are decoded and run together
   using Runs = std::vector<model::RecordRun>;
 
-  Pipeline(PipelineSpec spec, const Parts& parts, Position position);
+  Pipeline(PipelineSpec spec, const Parts& parts, Position position, std::unique_ptr<port::ValueDecoder> values);
   Status compile();
+  void begin_epoch();
   Status feed_together(const Runs& runs);
   /// Each record by itself; the ones that the process died of are dead letters at once.
   Status feed_one_by_one(const Runs& runs);
@@ -108,6 +118,7 @@ class Pipeline {
   PipelineSpec spec_;
   Parts parts_;
   RecordDecoder decoder_;
+  Committer committer_;
   std::unique_ptr<port::CompiledQuery> query_;
   std::unique_ptr<port::CompiledQuery> contract_;
   std::shared_ptr<const model::Schema> output_;

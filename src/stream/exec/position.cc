@@ -10,13 +10,15 @@ constexpr uint8_t kFormat = 1;
 constexpr uint64_t kPartitionsMax = 100'000;
 
 // The order on disk; a new count is appended, and an old position simply lacks it.
-constexpr uint64_t Balance::* kCounts[] = {&Balance::in,           &Balance::out,       &Balance::filtered, &Balance::absorbed,
-                                           &Balance::dead,         &Balance::skipped,   &Balance::late,     &Balance::expired,
-                                           &Balance::rows_written, &Balance::superseded};
+constexpr uint64_t Balance::* kCounts[] = {&Balance::in,           &Balance::out,        &Balance::filtered, &Balance::absorbed,
+                                           &Balance::dead,         &Balance::skipped,    &Balance::late,     &Balance::expired,
+                                           &Balance::rows_written, &Balance::superseded, &Balance::lost};
 
 }  // namespace
 
 std::string position_key(std::string_view query) { return std::string(kPrefix) + std::string(query) + std::string(kSuffix); }
+
+std::string intent_key(std::string_view query) { return std::string(kPrefix) + std::string(query) + "/intent"; }
 
 Status each_position(store::Store& store,
                      const std::function<Status(std::string_view query, std::string_view position)>& on_position) {

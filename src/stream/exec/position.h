@@ -25,6 +25,7 @@ struct Balance {
   uint64_t expired = 0;   // older than the table's TTL
   uint64_t rows_written = 0;
   uint64_t superseded = 0;  // replayed rows that were older than what the table has
+  uint64_t lost = 0;        // records that were gone before the query came to them; not among `in`
 
   uint64_t accounted() const { return out + filtered + absorbed + dead + skipped + late + expired; }
   friend bool operator==(const Balance&, const Balance&) = default;
@@ -49,6 +50,8 @@ struct Position {
 
 /// The key in store::Space::kMeta.
 std::string position_key(std::string_view query);
+/// Where the epoch that is being written into a foreign transaction stands meanwhile.
+std::string intent_key(std::string_view query);
 /// Calls `on_position` with the name and the encoded position of every query that is there.
 Status each_position(store::Store& store,
                      const std::function<Status(std::string_view query, std::string_view position)>& on_position);

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "codec/kafka_record/record_batch.h"
+#include "format/json_columns.h"
 
 namespace millrace::stream {
 namespace {
@@ -73,6 +74,21 @@ void append_metadata(ColumnBuilder& column, std::string_view name, const model::
   append_headers(column, record.raw_headers);
 }
 
+class JsonValues : public port::ValueDecoder {
+ public:
+  explicit JsonValues(std::shared_ptr<const model::Schema> columns) : decoder_(make(std::move(columns))) {}
+  Status append(std::string_view value, model::BatchBuilder& out) override { return decoder_.append(value, out); }
+  std::string_view fault() const override { return format::fault_name(decoder_.last_fault()); }
+
+ private:
+  static format::JsonDecoder make(std::shared_ptr<const model::Schema> columns) {
+    auto made = format::JsonDecoder::make(std::move(columns));
+    CHECK(made.has_value(), "a schema that was accepted can be decoded");
+    return std::move(*made);
+  }
+  format::JsonDecoder decoder_;
+};
+
 }  // namespace
 
 const model::Schema& metadata_columns() {
@@ -80,27 +96,36 @@ const model::Schema& metadata_columns() {
   return columns;
 }
 
-RecordDecoder::RecordDecoder(std::shared_ptr<const model::Schema> columns) : columns_(std::move(columns)) {
-  model::Schema of_record;
-  for (const model::Field& field : columns_->fields) {
+std::shared_ptr<const model::Schema> value_columns(const model::Schema& columns) {
+  auto of_value = std::make_shared<model::Schema>();
+  for (const model::Field& field : columns.fields) {
     if (is_metadata(field.name)) break;
-    of_record.fields.push_back(field);
+    of_value->fields.push_back(field);
   }
-  record_columns_ = of_record.fields.size();
-  record_schema_ = std::make_shared<const model::Schema>(std::move(of_record));
-  if (record_columns_ == 0) return;
-  auto made = format::JsonDecoder::make(record_schema_);
-  CHECK(made.has_value(), "a schema that was accepted can be decoded");
-  json_ = std::make_unique<format::JsonDecoder>(std::move(*made));
+  return of_value;
+}
+
+RecordDecoder::RecordDecoder(std::shared_ptr<const model::Schema> columns) : RecordDecoder(std::move(columns), nullptr) {}
+
+RecordDecoder::RecordDecoder(std::shared_ptr<const model::Schema> columns, std::unique_ptr<port::ValueDecoder> values)
+    : columns_(std::move(columns)), values_(std::move(values)) {
+  auto of_value = value_columns(*columns_);
+  record_columns_ = of_value->fields.size();
+  if (record_columns_ == 0) {
+    values_ = nullptr;
+  } else if (values_ == nullptr) {
+    values_ = std::make_unique<JsonValues>(std::move(of_value));
+  }
 }
 
 RecordDecoder::~RecordDecoder() = default;
 
-std::optional<RecordFault> RecordDecoder::append(const model::RecordView& record, model::Partition partition,
-                                                 model::BatchBuilder& out) {
-  if (json_ != nullptr && record.value) {
-    if (Status done = json_->append(*record.value, out); !done) {
-      return RecordFault{"decode", std::string(format::fault_name(json_->last_fault())), done.error().message};
+Result<std::optional<RecordFault>> RecordDecoder::append(const model::RecordView& record, model::Partition partition,
+                                                         model::BatchBuilder& out) {
+  if (values_ != nullptr && record.value) {
+    if (Status done = values_->append(*record.value, out); !done) {
+      if (done.error().code != Errc::kInvalidArgument) return fail(std::move(done.error()));
+      return RecordFault{"decode", std::string(values_->fault()), std::move(done.error().message)};
     }
   } else {
     for (size_t i = 0; i < record_columns_; ++i) out.column(i).append_null();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,6 +26,9 @@ struct QueryStatus {
   Duration busy{0};     // time spent on them
 };
 
+/// What happens when records are gone before the query came to them.
+enum class OnDataLoss { kFail, kContinue };
+
 /// The thread of one query: reads its source, runs epochs, commits. An epoch takes what has arrived; under backlog it grows up to
 /// kEpochRecordsMax records, because large commits cost less a row.
 ///
@@ -44,9 +48,11 @@ class Runner {
 
   struct Parts {
     std::unique_ptr<port::Source> source;
+    port::GroupSource* group = nullptr;  // the source, when it keeps the position
     std::unique_ptr<port::Sink> sink;
     std::unique_ptr<Attempts> attempts;  // may be null
     std::unique_ptr<Pipeline> pipeline;
+    OnDataLoss on_data_loss = OnDataLoss::kFail;
   };
   Runner(Parts parts, env::Clock& clock, bool paused);
   ~Runner();
@@ -60,9 +66,12 @@ class Runner {
   QueryStatus status() const;
   const std::shared_ptr<const model::Schema>& output() const { return output_; }
 
-  /// Waits until every partition is committed up to `ends` (offsets by partition). False: the time ran out, `cancelled` said so,
-  /// or the query failed.
-  bool wait_for(const std::vector<model::Offset>& ends, Duration timeout, const std::function<bool()>& cancelled);
+  /// What the topic holds now, by partition; of a group, only the partitions that are this process's.
+  Result<std::vector<port::PartitionEnd>> ends();
+  /// Records that the topic holds and no commit covers; as of the last time the source answered.
+  uint64_t in_flight();
+  /// Waits until every partition is committed up to its end. False: the time ran out, `cancelled` said so, or the query failed.
+  bool wait_for(const std::vector<port::PartitionEnd>& ends, Duration timeout, const std::function<bool()>& cancelled);
   /// Runs on the query's thread between two epochs (also while paused or failed), and waits for it.
   Result<Pipeline::ReplayReport> replay(std::vector<table::DeadLetter> letters);
   /// Called on the query's thread after each commit; set before start().
@@ -70,7 +79,9 @@ class Runner {
 
  private:
   void loop();
-  Status seek();
+  /// Settles what is in doubt, and puts the source where the position is.
+  Status begin();
+  Status seek(model::Partition partition);
   Status run_epoch(Duration wait);
   bool is_stopping() const;
   void publish(std::optional<Error> failure);
@@ -86,8 +97,11 @@ class Runner {
   Parts parts_;
   env::Clock& clock_;
   Duration retry_after_ = kRetryFirst;
+  const port::SinkTraits traits_;
   const std::shared_ptr<const model::Schema> output_;
 
+  std::atomic<int32_t> partitions_{0};
+  std::atomic<uint64_t> in_flight_{0};
   mutable Mutex mutex_;
   CondVar changed_;
   QueryStatus status_ GUARDED_BY(mutex_);

@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "base/time.h"
 
-namespace millrace::connect::http {
+namespace millrace::net::http {
 
 /// How one try went, as far as trying again goes.
 enum class Outcome {
@@ -26,6 +26,8 @@ enum class Outcome {
 std::string_view outcome_name(Outcome outcome);
 Outcome outcome_of_status(int status);
 Outcome outcome_of_error(Errc code);
+/// Whether the same request may go well later.
+bool may_pass(Outcome outcome);
 
 struct RetryOptions {
   int max_attempts = 5;  // 1: no second try
@@ -55,4 +57,4 @@ std::optional<Duration> parse_retry_after(std::string_view value, Instant now);
 /// the century of the two-digit year.
 std::optional<Instant> parse_http_date(std::string_view value, Instant now);
 
-}  // namespace millrace::connect::http
+}  // namespace millrace::net::http

@@ -1,8 +1,8 @@
-#include "connect/http/retry.h"
+#include "net/http/retry.h"
 
 #include <gtest/gtest.h>
 
-namespace millrace::connect::http {
+namespace millrace::net::http {
 namespace {
 
 using namespace std::chrono_literals;
@@ -66,4 +66,4 @@ TEST(HttpDate, ReadsTheThreeForms) {
 }
 
 }  // namespace
-}  // namespace millrace::connect::http
+}  // namespace millrace::net::http

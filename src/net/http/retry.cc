@@ -1,10 +1,10 @@
-#include "connect/http/retry.h"
+#include "net/http/retry.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 
-namespace millrace::connect::http {
+namespace millrace::net::http {
 namespace {
 
 constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -138,11 +138,14 @@ Outcome outcome_of_error(Errc code) {
   return Outcome::kBroken;
 }
 
+bool may_pass(Outcome outcome) {
+  return outcome == Outcome::kServerError || outcome == Outcome::kTooManyRequests || outcome == Outcome::kTimeout ||
+         outcome == Outcome::kNoConnection || outcome == Outcome::kMalformed;
+}
+
 RetryStep after_attempt(const RetryOptions& options, Outcome outcome, int attempts, std::optional<Duration> retry_after,
                         uint64_t chance) {
-  bool transient = outcome == Outcome::kServerError || outcome == Outcome::kTooManyRequests || outcome == Outcome::kTimeout ||
-                   outcome == Outcome::kNoConnection || outcome == Outcome::kMalformed;
-  if (!transient || attempts >= options.max_attempts) return {};
+  if (!may_pass(outcome) || attempts >= options.max_attempts) return {};
   if (retry_after) return *retry_after <= options.max_delay ? RetryStep{true, *retry_after} : RetryStep{};
   Duration ceiling = options.base_delay;
   for (int i = 1; i < attempts && ceiling < options.max_delay; ++i) ceiling *= 2;
@@ -170,4 +173,4 @@ std::optional<Instant> parse_http_date(std::string_view value, Instant now) {
   return rest.size() > 2 && rest[2] == '-' ? parse_rfc850(rest, now) : parse_fixed(rest);
 }
 
-}  // namespace millrace::connect::http
+}  // namespace millrace::net::http

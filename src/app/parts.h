@@ -1,0 +1,78 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "app/compile.h"
+#include "app/data_dir.h"
+#include "port/feed.h"
+#include "port/metadata_store.h"
+#include "port/table_store.h"
+#include "port/topic_store.h"
+#include "project/project.h"
+
+namespace millrace::app {
+
+/// Where the parts of a pipeline run: the embedded log and tables, or the systems that its profile and connections name. The one
+/// place that knows which URL stands for which implementation.
+///
+/// Threading: any thread. Lifetime: the data directory outlives it, and it outlives what it opens.
+class Parts {
+ public:
+  /// Everything embedded.
+  explicit Parts(DataDir& data);
+  ~Parts();
+  /// Opens the systems that the project uses. Errors: kUnavailable, kPermissionDenied, kInvalidArgument, naming the URL.
+  static Result<std::shared_ptr<Parts>> open(const project::Project& project, DataDir& data);
+
+  /// The log that the profile names.
+  port::TopicStore& topics() { return *topics_; }
+  bool has_own_log() const { return log_is_embedded_; }
+  /// The tables of a connection, or of the profile when the name is empty.
+  Result<port::TableStore*> tables(const std::string& connection);
+  bool holds_tables_itself(const std::string& connection) const;
+  /// Null without one.
+  port::SchemaRegistry* registry() { return registry_.get(); }
+
+  /// The output of a query. `def` is its table, when it writes one, as declared; `group` its input, when that is a group.
+  Result<std::unique_ptr<port::Sink>> sink(const CompiledQuery& query, const model::TableDef* def, port::GroupSource* group);
+  /// What a source polls. `builtin_url` gives the address of the people API in the binary.
+  Result<std::unique_ptr<port::Feed>> feed(const project::Source& source,
+                                           const std::function<Result<std::string>()>& builtin_url);
+
+ private:
+  struct Place;  // one connection
+
+  Status open_connection(const project::Connection& connection);
+  Result<std::unique_ptr<port::Sink>> sink_elsewhere(const CompiledQuery& query, const Place& place);
+
+  DataDir& data_;
+  std::string pipeline_;
+  bool log_is_embedded_ = true;
+  std::unique_ptr<port::TopicStore> topics_;
+  std::unique_ptr<port::TableStore> own_tables_;
+  std::unique_ptr<port::TableStore> tables_;  // of the profile; null: own_tables_
+  std::unique_ptr<port::SchemaRegistry> registry_;
+  std::map<std::string, Place> places_;
+};
+
+/// The scheduler's state where the profile says; null when that is the data directory.
+Result<std::unique_ptr<port::MetadataStore>> open_metadata_elsewhere(const project::Part& part);
+
+/// What is wrong with URLs and options, as far as it shows without a connection.
+void check_parts(const project::Project& project, project::FaultList& faults);
+
+/// What a pipeline promises, from its input to its rows, and the link that weakens it.
+struct Guarantee {
+  std::string level;  // exactly-once, effectively-once, at-least-once
+  std::string why;
+};
+Guarantee guarantee_of(const project::Project& project, const project::Query& query);
+
+/// `name` without the connection in front.
+std::string name_within(std::string_view connection, std::string_view name);
+
+}  // namespace millrace::app
