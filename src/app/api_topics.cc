@@ -241,7 +241,7 @@ Result<Response> produce(const Call& call) {
                                        "application/json, application/x-ndjson or text/plain");
   }
   if (!records) return fail(std::move(records.error()));
-  TRY(auto writer, call.instance.parts()->topics().writer(name));
+  TRY(auto writer, call.instance.writer(name));
   TRY(auto batches, writer->append(*records, model::Partition(static_cast<int32_t>(turn++ & 0x7fffffff))));
   Json json = Json::array();
   for (const port::Appended& batch : batches) {

@@ -86,14 +86,6 @@ std::optional<model::Schema> Instance::local_schema(std::string_view name) {
   return bytes.empty() ? std::nullopt : model::decode_schema(bytes);
 }
 
-Result<std::unique_ptr<port::ValueDecoder>> Instance::decoder_for(const std::string& topic,
-                                                                  std::shared_ptr<const model::Schema> columns) {
-  auto elsewhere = topics_elsewhere_.find(topic);
-  bool registered = elsewhere != topics_elsewhere_.end() && elsewhere->second.format != project::TopicFormat::kJson;
-  if (!registered || parts_->registry() == nullptr) return std::unique_ptr<port::ValueDecoder>();
-  return parts_->registry()->decoder(topic, false, std::move(columns));
-}
-
 std::vector<std::string> Instance::topics_elsewhere() {
   MutexLock lock(mutex_);
   std::vector<std::string> names;

@@ -134,6 +134,8 @@ class Instance {
   Status ingest(std::string_view source, Duration length, std::stop_token stop);
   /// The schema that SQL sees for a topic: declared, or frozen; nullopt when it is not known yet.
   std::optional<model::Schema> topic_schema(std::string_view topic);
+  /// Takes JSON values, whatever the topic is registered with.
+  Result<std::unique_ptr<port::TopicWriter>> writer(const std::string& topic);
   /// A topic or table of the pipeline that another system holds, by its name there or here without case; null when there is none.
   std::unique_ptr<port::Relation> relation_elsewhere(const std::string& name);
 
@@ -150,6 +152,9 @@ class Instance {
   Status open_metadata();
   void set_parts(std::shared_ptr<Parts> parts);
   std::optional<model::Schema> local_schema(std::string_view topic);
+  std::optional<port::ValueFormat> registered_format(const std::string& topic) REQUIRES(mutex_);
+  Result<std::unique_ptr<port::ValueEncoder>> encoder_for(const CompiledQuery& compiled) REQUIRES(mutex_);
+  Result<std::unique_ptr<port::TopicWriter>> make_writer(const std::string& topic) REQUIRES(mutex_);
   /// Null: JSON.
   Result<std::unique_ptr<port::ValueDecoder>> decoder_for(const std::string& topic, std::shared_ptr<const model::Schema> columns)
       REQUIRES(mutex_);

@@ -5,6 +5,7 @@
 
 #include "app/instance.h"
 #include "app/query_info.h"
+#include "app/registered_writer.h"
 #include "base/log.h"
 #include "format/csv.h"
 #include "format/json_doc.h"
@@ -88,6 +89,9 @@ Result<std::map<std::string, KnownTopic>> Instance::known_topics(const project::
 Result<std::vector<project::Fault>> Instance::start(project::Project project) {
   // What the file alone shows comes first, without asking anybody.
   Compiled found = compile(project, *stream_engine_, {});
+  project::FaultList of_parts;
+  check_parts(project, of_parts);
+  for (project::Fault& fault : std::move(of_parts).take()) found.faults.push_back(std::move(fault));
   if (found.has_errors()) return std::move(found.faults);
   TRY(std::shared_ptr<Parts> opened, Parts::open(project, *data_));
   look_at_disk();  // before any source begins
@@ -104,6 +108,8 @@ Result<std::vector<project::Fault>> Instance::start(project::Project project) {
     TRY_DO(declare_tables(project, compiled));
     for (CompiledQuery& query : compiled.queries) TRY_DO(add_query(std::move(query)));
     TRY_DO(start_sources(project));
+    TRY(auto elsewhere, open_metadata_elsewhere(project.parts.metadata, env()));
+    if (elsewhere != nullptr) metadata_ = std::move(elsewhere);
     TRY_DO(start_scheduler(std::move(compiled.dags)));
     project_ = std::move(project);
   }
@@ -161,6 +167,8 @@ Status Instance::declare_tables(const project::Project& project, const Compiled&
     } else {
       TableElsewhere elsewhere{connection, def, ""};
       there = elsewhere.there();
+      // The raw landing of a source: a record is JSON there.
+      if (table != nullptr && table->holds_raw) parts_->keep_as_json(connection, there.name, "record");
       auto declared = tables->declare(there);
       if (!declared) return fail(at("table " + def.name, declared.error()));
       elsewhere.identity = std::move(*declared);
@@ -308,7 +316,8 @@ Result<std::shared_ptr<stream::Runner>> Instance::make_runner(const CompiledQuer
     table = &elsewhere->second.def;
     TRY_DO(check_same_table(compiled, elsewhere->second));
   }
-  TRY(parts.sink, parts_->sink(compiled, table, parts.group));
+  TRY(auto encoder, encoder_for(compiled));
+  TRY(parts.sink, parts_->sink(compiled, table, std::move(encoder), parts.group));
   if (parts.group != nullptr && parts.sink->traits().kind == port::SinkKind::kLocalCommit) {
     return fail(Errc::kFailedPrecondition,
                 fmt::format("query {} shares its topic in a consumer group, but {} is in this data directory alone",
@@ -325,6 +334,50 @@ Result<std::shared_ptr<stream::Runner>> Instance::make_runner(const CompiledQuer
   return std::make_shared<stream::Runner>(std::move(parts), env().clock, paused);
 }
 
+std::optional<port::ValueFormat> Instance::registered_format(const std::string& topic) {
+  auto elsewhere = topics_elsewhere_.find(topic);
+  if (elsewhere == topics_elsewhere_.end() || parts_->registry() == nullptr) return std::nullopt;
+  switch (elsewhere->second.format) {
+    case project::TopicFormat::kAvro: return port::ValueFormat::kAvro;
+    case project::TopicFormat::kJsonSchema: return port::ValueFormat::kJsonSchema;
+    case project::TopicFormat::kJson: break;
+  }
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<port::ValueDecoder>> Instance::decoder_for(const std::string& topic,
+                                                                  std::shared_ptr<const model::Schema> columns) {
+  if (!registered_format(topic)) return std::unique_ptr<port::ValueDecoder>();
+  return parts_->registry()->decoder(topic, false, std::move(columns));
+}
+
+Result<std::unique_ptr<port::ValueEncoder>> Instance::encoder_for(const CompiledQuery& compiled) {
+  auto format = registered_format(compiled.into);
+  if (compiled.into_table || !compiled.connection.empty() || !format) return std::unique_ptr<port::ValueEncoder>();
+  auto values = std::make_shared<model::Schema>(compiled.output);
+  std::erase_if(values->fields, [](const model::Field& field) { return model::same_name(field.name, "_key"); });
+  return parts_->registry()->encoder(compiled.into, false, *format, values);
+}
+
+Result<std::unique_ptr<port::TopicWriter>> Instance::make_writer(const std::string& topic) {
+  TRY(auto writer, parts_->topics().writer(topic));
+  auto format = registered_format(topic);
+  if (!format) return writer;
+  const std::optional<model::Schema>& declared = topics_elsewhere_[topic].schema;
+  if (!declared) {
+    return fail(Errc::kFailedPrecondition, fmt::format("topic {} has no schema to register", topic),
+                "declare it: topics: with schema: |");
+  }
+  auto schema = std::make_shared<const model::Schema>(*declared);
+  TRY(auto encoder, parts_->registry()->encoder(topic, false, *format, schema));
+  return RegisteredWriter::make(std::move(writer), std::move(encoder), std::move(schema));
+}
+
+Result<std::unique_ptr<port::TopicWriter>> Instance::writer(const std::string& topic) {
+  MutexLock lock(mutex_);
+  return make_writer(topic);
+}
+
 Result<std::string> Instance::builtin_url() {
   if (people_ == nullptr) {
     TRY(people_, serve::randomuser::RandomUserServer::start({}, env().clock, env().random));
@@ -335,7 +388,7 @@ Result<std::string> Instance::builtin_url() {
 Status Instance::start_sources(const project::Project& project) {
   for (const project::Source& source : project.sources) {
     TRY(auto feed, parts_->feed(source, [this]() NO_THREAD_SAFETY_ANALYSIS { return builtin_url(); }));
-    TRY(auto writer, parts_->topics().writer(source.into));
+    TRY(auto writer, make_writer(source.into));
     TRY(auto ingest,
         Ingest::create(source.name, source.into,
                        {std::move(feed), std::move(writer), data_->store(), [this] { return check_room(); }}, env()));

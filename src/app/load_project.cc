@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "app/compile.h"
+#include "app/guarantee.h"
+#include "app/parts.h"
 #include "sql/duck_engine.h"
 
 namespace millrace::app {
@@ -23,25 +25,6 @@ std::map<std::string, std::string> environment_variables() {
   return out;
 }
 
-/// What a pipeline guarantees end to end, and the link that weakens it.
-std::string guarantee(const project::Project& project, const CompiledQuery& query) {
-  std::string text = "exactly-once from the topic on: rows, position and counts are one commit";
-  for (const project::Source& source : project.sources) {
-    if (source.into == query.topic) {
-      text += fmt::format(
-          "; weakest link: source {} (an HTTP API cannot be read again, so what it answered before an answer was durable is "
-          "asked for anew)",
-          source.name);
-    }
-  }
-  const project::Topic* topic = project::find(project.topics, query.topic);
-  if (topic != nullptr && topic->sync != project::Sync::kAlways) {
-    text += fmt::format("; weakest link: topic {} acknowledges before the disk has the records (sync: {})", topic->name,
-                        topic->sync == project::Sync::kInterval ? "interval" : "never");
-  }
-  return text;
-}
-
 void explain(const project::Project& project, const Compiled& compiled, Checked& out) {
   out.explanation_json = Json::array();
   for (const CompiledQuery& query : compiled.queries) {
@@ -54,7 +37,7 @@ void explain(const project::Project& project, const Compiled& compiled, Checked&
     if (!query.ready)
       out.explanation.push_back(
           fmt::format("  waits: topic {} has no schema; it is inferred from its first records", query.topic));
-    std::string promise = guarantee(project, query);
+    std::string promise = guarantee_of(project, query);
     out.explanation.push_back("  state: none (each record by itself)");
     out.explanation.push_back("  guarantee: " + promise);
     Json json = Json::object();
@@ -108,6 +91,7 @@ project::LoadResult load_projects(env::Env env, const std::vector<std::string>& 
     merge(all.project->queries, one.project->queries, "query", faults);
     merge(all.project->tables, one.project->tables, "table", faults);
     merge(all.project->dags, one.project->dags, "dag", faults);
+    merge(all.project->connections, one.project->connections, "connection", faults);
   }
   if (faults.has_errors()) sound = false;
   for (project::Fault& fault : std::move(faults).take()) all.faults.push_back(std::move(fault));
@@ -123,6 +107,9 @@ Result<Checked> check_project(env::Env env, const std::string& file, const std::
   const std::optional<project::Project>& readable = loaded.project ? loaded.project : loaded.draft;
   if (!readable) return checked;
   TRY(auto engine, sql::DuckEngine::open({}));
+  project::FaultList of_parts;
+  check_parts(*readable, of_parts);
+  for (project::Fault& fault : std::move(of_parts).take()) checked.faults.push_back(std::move(fault));
   Compiled compiled = compile(*readable, *engine, {});
   checked.faults.insert(checked.faults.end(), compiled.faults.begin(), compiled.faults.end());
   std::sort(checked.faults.begin(), checked.faults.end());

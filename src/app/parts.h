@@ -14,6 +14,10 @@
 #include "port/topic_store.h"
 #include "project/project.h"
 
+namespace millrace::sql {
+class FileEngine;
+}
+
 namespace millrace::app {
 
 /// Where the parts of a pipeline run: the embedded log and tables, or the systems that its profile and connections name. The one
@@ -38,7 +42,10 @@ class Parts {
   port::SchemaRegistry* registry() { return registry_.get(); }
 
   /// The output of a query. `def` is its table, when it writes one, as declared; `group` its input, when that is a group.
-  Result<std::unique_ptr<port::Sink>> sink(const CompiledQuery& query, const model::TableDef* def, port::GroupSource* group);
+  Result<std::unique_ptr<port::Sink>> sink(const CompiledQuery& query, const model::TableDef* def,
+                                           std::shared_ptr<port::ValueEncoder> encoder, port::GroupSource* group);
+  /// A text column of JSON that becomes the system's own kind of it, where it has one and the table is still to be made.
+  void keep_as_json(const std::string& connection, const std::string& table, const std::string& column);
   /// What a source polls. `builtin_url` gives the address of the people API in the binary.
   Result<std::unique_ptr<port::Feed>> feed(const project::Source& source,
                                            const std::function<Result<std::string>()>& builtin_url);
@@ -47,7 +54,7 @@ class Parts {
   struct Place;  // one connection
 
   Status open_connection(const project::Connection& connection);
-  Result<std::unique_ptr<port::Sink>> sink_elsewhere(const CompiledQuery& query, const Place& place);
+  std::function<Status(const std::string& sql)> run_sql();
 
   DataDir& data_;
   std::string pipeline_;
@@ -57,20 +64,14 @@ class Parts {
   std::unique_ptr<port::TableStore> tables_;  // of the profile; null: own_tables_
   std::unique_ptr<port::SchemaRegistry> registry_;
   std::map<std::string, Place> places_;
+  std::shared_ptr<sql::FileEngine> file_engine_;
 };
 
 /// The scheduler's state where the profile says; null when that is the data directory.
-Result<std::unique_ptr<port::MetadataStore>> open_metadata_elsewhere(const project::Part& part);
+Result<std::unique_ptr<port::MetadataStore>> open_metadata_elsewhere(const project::Part& part, env::Env env);
 
 /// What is wrong with URLs and options, as far as it shows without a connection.
 void check_parts(const project::Project& project, project::FaultList& faults);
-
-/// What a pipeline promises, from its input to its rows, and the link that weakens it.
-struct Guarantee {
-  std::string level;  // exactly-once, effectively-once, at-least-once
-  std::string why;
-};
-Guarantee guarantee_of(const project::Project& project, const project::Query& query);
 
 /// `name` without the connection in front.
 std::string name_within(std::string_view connection, std::string_view name);

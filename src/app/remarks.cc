@@ -46,7 +46,7 @@ bool has_zone(const model::Type& type) {
 void warn_key_across_partitions(const project::Project& project, const project::Query& query, const project::Table& table,
                                 const std::string& topic_name, const format::Json& tree, project::FaultList& faults) {
   const project::Topic* topic = project::find(project.topics, topic_name);
-  if (topic == nullptr || topic->partitions <= 1) return;
+  if (topic == nullptr || topic->partitions <= 1 || table.holds_raw) return;
   std::vector<std::string> keys = {"_key"};
   for (const project::Source& source : project.sources) {
     if (source.into == topic_name && source.key.starts_with("$.")) keys.push_back(source.key.substr(2));

@@ -109,6 +109,7 @@ void add_raw_landings(Project& project, FaultList& faults) {
     Table table;
     table.name = source.raw_into;
     table.location = source.raw_into_location;
+    table.holds_raw = true;
     table.columns =
         sql(R"(source text, topic text, "partition" integer, "offset" bigint, ts timestamptz, "key" text, record text)");
     for (const char* column : {"topic", "partition", "offset"}) table.partition_key.push_back({column, false, table.location});

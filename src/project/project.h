@@ -203,6 +203,7 @@ struct Table {
   std::string name;  // keyspace.table
   Location location;
   std::string connection;          // where it is, when the keyspace names one
+  bool holds_raw = false;          // made for `raw_into` of a source
   std::optional<SqlText> columns;  // SQL column list; without it they come from the query
   std::vector<KeyColumn> partition_key;
   std::vector<KeyColumn> clustering;

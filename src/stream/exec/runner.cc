@@ -46,6 +46,7 @@ void Runner::stop() {
   if (!thread_.joinable()) return;
   parts_.pipeline->interrupt();
   thread_.join();
+  if (Status done = parts_.sink->finish(); !done) log_warn("stream", done.error().message);
   MutexLock lock(mutex_);
   status_.state = QueryState::kStopped;
   changed_.notify_all();
