@@ -28,11 +28,20 @@ def contents(data):
     return {str(path.relative_to(data)): path.read_bytes() for path in data.rglob("*") if path.is_file() and path.name != "LOCK"}
 
 
+def known_part(now, then):
+    """What stood there then: a later version may say more of a thing."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        return {key: known_part(value, then[key]) for key, value in now.items() if key in then}
+    if isinstance(then, list) and isinstance(now, list) and len(now) == len(then):
+        return [known_part(a, b) for a, b in zip(now, then)]
+    return now
+
+
 def test_reading_gives_the_same_answers_and_changes_nothing(golden):
     data, answers = golden
     before = contents(data)
     assert run("verify", data).returncode == 0
-    assert make.answers(data) == answers
+    assert known_part(make.answers(data), answers) == answers
     assert contents(data) == before
 
 

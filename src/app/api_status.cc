@@ -41,7 +41,9 @@ Json query_edge(const QueryView& query) {
   if (!query.reason.empty()) json.set("reason", query.reason);
   Json balance = balance_json(query);
   for (const Json::Member& count : *balance.as_object()) json.set(count.name, count.value);
-  json.set("rows_written", query.position.balance.rows_written).set("superseded", query.position.balance.superseded);
+  json.set("rows_written", query.position.balance.rows_written)
+      .set("superseded", query.position.balance.superseded)
+      .set("lost", query.position.balance.lost);
   return json;
 }
 
@@ -124,6 +126,7 @@ void stream_metrics(Instance& instance, std::vector<MetricFamily>& families) {
       {"millrace_stream_dead_letter_total", "Records that are dead letters.", &stream::Balance::dead},
       {"millrace_stream_skipped_total", "Records that failed under on_error: skip.", &stream::Balance::skipped},
       {"millrace_stream_late_rows_total", "Records that came after their window was closed.", &stream::Balance::late},
+      {"millrace_stream_lost_total", "Records that were gone before the query came to them.", &stream::Balance::lost},
       {"millrace_stream_expired_total", "Records older than the table's ttl.", &stream::Balance::expired},
   };
   std::vector<QueryView> queries = instance.queries();

@@ -22,7 +22,7 @@ std::string promise(std::string_view target, bool in_group) {
                       "isolation.level=read_committed)";
   }
   if (target == "postgresql") {
-    return in_group ? "effectively-once from the topic on: rows are upserts, and the group's offset follows them"
+    return in_group ? "none: a table of PostgreSQL has one writer, so it cannot be filled by a consumer group"
                     : "exactly-once from the topic on: rows and the epoch's number are one transaction";
   }
   if (target == "cassandra") {

@@ -18,7 +18,10 @@ bool wait_for(Duration duration, std::stop_token stop) { return connect::http::H
 Result<std::unique_ptr<Ingest>> Ingest::create(std::string source, std::string topic, Parts parts, env::Env env) {
   TRY(auto position, parts.store.get(store::Space::kMeta, position_key(source)));
   if (position) TRY_DO(parts.feed->resume(*position));
-  return std::unique_ptr<Ingest>(new Ingest(std::move(source), std::move(topic), std::move(parts), env));
+  std::unique_ptr<Ingest> ingest(new Ingest(std::move(source), std::move(topic), std::move(parts), env));
+  MutexLock lock(ingest->polling_);
+  ingest->position_ = position.value_or("");
+  return ingest;
 }
 
 Ingest::~Ingest() { stop(); }
@@ -68,6 +71,8 @@ Result<Duration> Ingest::poll_once(std::stop_token stop) {
   MutexLock one_at_a_time(polling_);
   port::Feed::Polled polled = parts_.feed->poll(stop);
   Status appended = take(polled);
+  // What has a position comes again.
+  if (!appended && !polled.position.empty()) TRY_DO(parts_.feed->resume(position_));
   std::optional<Error> failure = polled.error;
   if (!appended) failure = appended.error();
   MutexLock lock(mutex_);

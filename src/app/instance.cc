@@ -38,14 +38,16 @@ Result<std::unique_ptr<Instance>> Instance::open(env::Env env, Options options) 
 Status Instance::open_metadata() {
   std::string path = metadata_path(data_->path());
   TRY(bool exists, env().files.exists(path));
+  if (options_.read_only && !exists) return {};
   if (options_.read_only) {
-    if (!exists) return {};
     TRY(metadata_, connect::sqlite::open_metadata_store_at_rest(path));
-    return {};
+  } else {
+    TRY(bool must_exist, has_metadata(data_->store()));
+    TRY(metadata_, connect::sqlite::open_metadata_store(path, must_exist));
+    if (!must_exist) TRY_DO(remember_metadata(data_->store()));
   }
-  TRY(bool must_exist, has_metadata(data_->store()));
-  TRY(metadata_, connect::sqlite::open_metadata_store(path, must_exist));
-  return must_exist ? Status() : remember_metadata(data_->store());
+  metadata_in_use_ = metadata_.get();
+  return {};
 }
 
 Instance::~Instance() { stop(); }
@@ -365,6 +367,7 @@ void Instance::stop() {
   MutexLock lock(mutex_);
   if (stopped_) return;
   stopped_ = true;
+  parts_->interrupt();
   for (auto& [name, part] : queries_) {
     if (part.runner != nullptr) part.runner->stop();
   }

@@ -77,7 +77,9 @@ class Instance {
 
   /// Compiles the pipeline and starts its parts. Faults of the file are returned and nothing is started then; an Error is one of
   /// the data directory: a table or topic that is there and does not fit.
-  Result<std::vector<project::Fault>> start(project::Project project);
+  /// A system elsewhere that does not answer is asked again for kStartPatience, unless `cancelled`.
+  static constexpr Duration kStartPatience = std::chrono::seconds(60);
+  Result<std::vector<project::Fault>> start(project::Project project, const std::function<bool()>& cancelled = {});
   /// Changes a running pipeline: what can change live does. Faults or refused changes leave everything as it was.
   struct Applied {
     std::vector<project::Fault> faults;
@@ -108,7 +110,7 @@ class Instance {
   std::vector<std::string> names_elsewhere();
   Backups& backups() { return *backups_; }
   /// Also at rest.
-  port::MetadataStore* metadata() { return metadata_.get(); }
+  port::MetadataStore* metadata() { return metadata_in_use_; }
 
   /// Empty when everything works; else a sentence for each thing that does not.
   std::vector<std::string> not_ready();
@@ -144,6 +146,7 @@ class Instance {
     CompiledQuery compiled;
     bool paused = false;
     bool failed = false;                     // could not be started
+    bool may_start_later = false;            // since somebody elsewhere did not answer
     std::string waiting;                     // why it has no runner
     std::shared_ptr<stream::Runner> runner;  // null while it waits
   };
@@ -160,9 +163,12 @@ class Instance {
       REQUIRES(mutex_);
 
   // instance_start.cc: a project becomes parts
+  /// What must answer and fit before anything runs: the systems elsewhere, topics, tables.
+  Result<Compiled> prepare(const project::Project& project) REQUIRES(mutex_);
   Status declare_topics(const project::Project& project, const Compiled& compiled) REQUIRES(mutex_);
   Status declare_topic_elsewhere(const project::Topic& topic, const std::optional<model::Schema>& schema) REQUIRES(mutex_);
   Status declare_tables(const project::Project& project, const Compiled& compiled) REQUIRES(mutex_);
+  Status check_shareable(const CompiledQuery& compiled, const port::Sink& sink) REQUIRES(mutex_);
   Status check_same_table(const CompiledQuery& compiled, const TableElsewhere& table) REQUIRES(mutex_);
   Status seed_table(const std::string& pipeline, const project::Table& table, port::TableStore& tables,
                     const model::TableDef& def) REQUIRES(mutex_);
@@ -187,6 +193,7 @@ class Instance {
   std::optional<model::Schema> sample_schema(port::TopicStore& topics, const std::string& name);
   Status freeze_schema(const std::string& topic, const model::Schema& schema);
   void start_waiting_queries();
+  void start_failed_queries();
 
   bool writes_elsewhere(const CompiledQuery& query) REQUIRES(mutex_);
   /// Without `in_flight`, which may have to ask another system.
@@ -200,9 +207,12 @@ class Instance {
   std::unique_ptr<sql::DuckEngine> shell_engine_;
   std::unique_ptr<port::Catalog> catalog_;
   std::unique_ptr<port::MetadataStore> metadata_;
+  std::unique_ptr<port::MetadataStore> metadata_elsewhere_;  // null: metadata_ is used
+  std::atomic<port::MetadataStore*> metadata_in_use_ = nullptr;
   std::unique_ptr<dag::TaskRunner> tasks_;
 
   Mutex mutex_;
+  CondVar waiting_;
   std::shared_ptr<Parts> parts_ GUARDED_BY(mutex_);
   std::map<std::string, TopicElsewhere> topics_elsewhere_ GUARDED_BY(mutex_);
   std::map<std::string, TableElsewhere> tables_elsewhere_ GUARDED_BY(mutex_);

@@ -86,35 +86,51 @@ Result<std::map<std::string, KnownTopic>> Instance::known_topics(const project::
   return known;
 }
 
-Result<std::vector<project::Fault>> Instance::start(project::Project project) {
+Result<std::vector<project::Fault>> Instance::start(project::Project project, const std::function<bool()>& cancelled) {
+  constexpr Duration kAskAgain = std::chrono::seconds(1);
   // What the file alone shows comes first, without asking anybody.
   Compiled found = compile(project, *stream_engine_, {});
   project::FaultList of_parts;
   check_parts(project, of_parts);
   for (project::Fault& fault : std::move(of_parts).take()) found.faults.push_back(std::move(fault));
   if (found.has_errors()) return std::move(found.faults);
-  TRY(std::shared_ptr<Parts> opened, Parts::open(project, *data_));
   look_at_disk();  // before any source begins
-  {
+  Duration until = env().clock.monotonic() + kStartPatience;
+  while (true) {
     MutexLock lock(mutex_);
-    parts_ = std::move(opened);
-    TRY(auto known, known_topics(project));
-    found = compile(project, *stream_engine_, known);
-    if (found.has_errors()) return std::move(found.faults);
-    TRY_DO(declare_topics(project, found));
-    // Once more: only now the topics have the ids from which uuid() and random() are made.
-    TRY(known, known_topics(project));
-    Compiled compiled = compile(project, *stream_engine_, known);
-    TRY_DO(declare_tables(project, compiled));
-    for (CompiledQuery& query : compiled.queries) TRY_DO(add_query(std::move(query)));
-    TRY_DO(start_sources(project));
-    TRY(auto elsewhere, open_metadata_elsewhere(project.parts.metadata, env()));
-    if (elsewhere != nullptr) metadata_ = std::move(elsewhere);
-    TRY_DO(start_scheduler(std::move(compiled.dags)));
-    project_ = std::move(project);
+    auto prepared = prepare(project);
+    if (prepared) {
+      if (prepared->has_errors()) return std::move(prepared->faults);
+      for (CompiledQuery& query : prepared->queries) TRY_DO(add_query(std::move(query)));
+      TRY_DO(start_sources(project));
+      TRY_DO(start_scheduler(std::move(prepared->dags)));
+      project_ = std::move(project);
+      break;
+    }
+    bool patient = prepared.error().code == Errc::kUnavailable && env().clock.monotonic() < until && !(cancelled && cancelled());
+    if (!patient) return fail(std::move(prepared.error()));
+    log_warn("app", prepared.error().message + "; trying again");
+    waiting_.wait_for(mutex_, kAskAgain);
   }
   upkeep_ = std::jthread([this](std::stop_token stop) { upkeep(stop); });
   return std::move(found.faults);
+}
+
+Result<Compiled> Instance::prepare(const project::Project& project) {
+  TRY(parts_, Parts::open(project, *data_));
+  if (!project.parts.metadata.embedded() && metadata_elsewhere_ == nullptr) {
+    TRY(metadata_elsewhere_, open_metadata_elsewhere(project.parts.metadata, env()));
+    metadata_in_use_ = metadata_elsewhere_.get();
+  }
+  TRY(auto known, known_topics(project));
+  Compiled compiled = compile(project, *stream_engine_, known);
+  if (compiled.has_errors()) return compiled;
+  TRY_DO(declare_topics(project, compiled));
+  // Once more: only now the topics have the ids from which uuid() and random() are made.
+  TRY(known, known_topics(project));
+  compiled = compile(project, *stream_engine_, known);
+  TRY_DO(declare_tables(project, compiled));
+  return compiled;
 }
 
 Status Instance::declare_topics(const project::Project& project, const Compiled& compiled) {
@@ -239,6 +255,7 @@ void Instance::start_query(const std::string& name, QueryPart& part) {
   auto runner = make_runner(part.compiled, part.paused);
   if (!runner) {
     part.failed = true;
+    part.may_start_later = runner.error().code == Errc::kUnavailable;
     part.waiting = runner.error().hint.empty() ? runner.error().message : runner.error().message + "; " + runner.error().hint;
     log_error("app", fmt::format("query {} cannot start: {}", name, part.waiting));
     return;
@@ -299,6 +316,26 @@ Status Instance::check_same_table(const CompiledQuery& compiled, const TableElse
   return data_->store().commit(std::move(batch), store::Durability::kSync);
 }
 
+/// Whether several processes may run the query side by side: each writes the rows of its partitions, and none keeps anything of
+/// its own.
+Status Instance::check_shareable(const CompiledQuery& compiled, const port::Sink& sink) {
+  port::SinkKind kind = sink.traits().kind;
+  bool same_log = !compiled.into_table && compiled.connection.empty();  // its transaction holds the group's offsets
+  if (kind == port::SinkKind::kLocalCommit) {
+    return fail(Errc::kFailedPrecondition,
+                fmt::format("query {} shares its topic in a consumer group, but {} is in this data directory alone",
+                            compiled.name, compiled.into),
+                "let the profile name where tables live, or take group.id out of the log's options");
+  }
+  if (kind == port::SinkKind::kTransactional && !same_log) {
+    return fail(Errc::kFailedPrecondition,
+                fmt::format("query {} shares its topic in a consumer group, but {} has one writer, whose epochs it counts",
+                            compiled.name, compiled.into),
+                "write into Cassandra or a topic of the same log, or take group.id out of the log's options");
+  }
+  return {};
+}
+
 Result<std::shared_ptr<stream::Runner>> Instance::make_runner(const CompiledQuery& compiled, bool paused) {
   TRY(port::TopicInfo topic, parts_->topics().describe(compiled.topic));
   TRY(stream::Position position, load_position(compiled, topic));
@@ -318,12 +355,7 @@ Result<std::shared_ptr<stream::Runner>> Instance::make_runner(const CompiledQuer
   }
   TRY(auto encoder, encoder_for(compiled));
   TRY(parts.sink, parts_->sink(compiled, table, std::move(encoder), parts.group));
-  if (parts.group != nullptr && parts.sink->traits().kind == port::SinkKind::kLocalCommit) {
-    return fail(Errc::kFailedPrecondition,
-                fmt::format("query {} shares its topic in a consumer group, but {} is in this data directory alone",
-                            compiled.name, compiled.into),
-                "let the profile name where tables live, or take group.id out of the log's options");
-  }
+  if (parts.group != nullptr) TRY_DO(check_shareable(compiled, *parts.sink));
   TRY(auto values, decoder_for(compiled.topic, stream::value_columns(*compiled.spec.input)));
   TRY_DO(env().files.create_directories(attempts_path(data_->path())));
   TRY(parts.attempts, stream::Attempts::open(attempts_path(data_->path()) + "/" + compiled.name, topic.id));
@@ -402,7 +434,7 @@ Status Instance::start_scheduler(std::vector<dag::DagSpec> dags) {
   dag::SchedulerOptions options;
   options.data = data_->path();
   options.read_conf = read_conf;
-  TRY(scheduler_, dag::Scheduler::start(env(), *metadata_, *tasks_, std::move(dags), std::move(options)));
+  TRY(scheduler_, dag::Scheduler::start(env(), *metadata(), *tasks_, std::move(dags), std::move(options)));
   return {};
 }
 

@@ -14,6 +14,7 @@ namespace {
 constexpr Duration kRetentionEvery = std::chrono::seconds(30);
 constexpr Duration kLookForRecordsEvery = std::chrono::milliseconds(200);
 constexpr Duration kLookAtDiskEvery = std::chrono::milliseconds(500);
+constexpr Duration kTryAgainEvery = std::chrono::seconds(5);
 constexpr Duration kSyncIsSlow = std::chrono::seconds(5);
 constexpr Duration kSampleWait = std::chrono::milliseconds(100);
 constexpr size_t kSamplesMax = 1000;
@@ -34,6 +35,7 @@ std::vector<std::string> Instance::not_ready() {
   MutexLock lock(mutex_);
   if (!project_ || stopped_) reasons.emplace_back(stopped_ ? "the server is stopping" : "the pipeline is not started yet");
   for (const auto& [name, part] : queries_) {
+    if (part.runner == nullptr && part.failed) reasons.push_back(fmt::format("query {} has not started: {}", name, part.waiting));
     if (part.runner == nullptr) continue;
     stream::QueryStatus status = part.runner->status();
     if (status.state == stream::QueryState::kFailed)
@@ -48,12 +50,16 @@ std::vector<std::string> Instance::not_ready() {
 /// Watches the disk, deletes what retention allows, and gives topics without a schema one when their first records are there.
 void Instance::upkeep(std::stop_token stop) {
   const connect::http::HttpPoller::Wait wait = connect::http::HttpPoller::real_wait();
-  Duration next_retention{0};
+  Duration next_retention{0}, next_try{0};
   while (!stop.stop_requested()) {
     look_at_disk();
     look_at_syncs();
     bool waiting = infer_schemas();
     Duration now = env().clock.monotonic();
+    if (now >= next_try) {
+      start_failed_queries();
+      next_try = now + kTryAgainEvery;
+    }
     if (now >= next_retention) {
       enforce_retention();
       next_retention = now + kRetentionEvery;
@@ -187,6 +193,14 @@ std::optional<model::Schema> Instance::sample_schema(port::TopicStore& topics, c
     return std::nullopt;
   }
   return std::move(*schema);
+}
+
+/// Queries that could not start for somebody who did not answer then.
+void Instance::start_failed_queries() {
+  MutexLock lock(mutex_);
+  for (auto& [name, part] : queries_) {
+    if (part.runner == nullptr && part.failed && part.may_start_later) start_query(name, part);
+  }
 }
 
 void Instance::start_waiting_queries() {

@@ -138,6 +138,12 @@ Status Parts::open_connection(const project::Connection& connection) {
   return {};
 }
 
+port::SchemaRegistry* Parts::registry() { return registry_.get(); }
+
+void Parts::interrupt() {
+  if (registry_ != nullptr) registry_->interrupt();
+}
+
 bool Parts::holds_tables_itself(const std::string& connection) const { return connection.empty() && tables_ == nullptr; }
 
 Result<port::TableStore*> Parts::tables(const std::string& connection) {

@@ -17,6 +17,9 @@
 namespace millrace::sql {
 class FileEngine;
 }
+namespace millrace::connect::registry {
+class RegistryClient;
+}
 
 namespace millrace::app {
 
@@ -39,11 +42,13 @@ class Parts {
   Result<port::TableStore*> tables(const std::string& connection);
   bool holds_tables_itself(const std::string& connection) const;
   /// Null without one.
-  port::SchemaRegistry* registry() { return registry_.get(); }
+  port::SchemaRegistry* registry();
 
   /// The output of a query. `def` is its table, when it writes one, as declared; `group` its input, when that is a group.
   Result<std::unique_ptr<port::Sink>> sink(const CompiledQuery& query, const model::TableDef* def,
                                            std::shared_ptr<port::ValueEncoder> encoder, port::GroupSource* group);
+  /// Ends what waits for a registry; from then on nothing is asked.
+  void interrupt();
   /// A text column of JSON that becomes the system's own kind of it, where it has one and the table is still to be made.
   void keep_as_json(const std::string& connection, const std::string& table, const std::string& column);
   /// What a source polls. `builtin_url` gives the address of the people API in the binary.
@@ -62,7 +67,7 @@ class Parts {
   std::unique_ptr<port::TopicStore> topics_;
   std::unique_ptr<port::TableStore> own_tables_;
   std::unique_ptr<port::TableStore> tables_;  // of the profile; null: own_tables_
-  std::unique_ptr<port::SchemaRegistry> registry_;
+  std::unique_ptr<connect::registry::RegistryClient> registry_;
   std::map<std::string, Place> places_;
   std::shared_ptr<sql::FileEngine> file_engine_;
 };

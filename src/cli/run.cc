@@ -141,7 +141,7 @@ Status run(Session& session, const RunOptions& options) {
   }
   app::Instance& instance = **opened;
   TRY(auto server, app::Server::start(instance, listen));
-  TRY(auto faults, instance.start(std::move(*loaded.project)));
+  TRY(auto faults, instance.start(std::move(*loaded.project), [] { return wait_for_stop(Duration(0)); }));
   print_faults(faults);
   if (app::has_errors(faults)) {
     session.exit_code = kFaultsFound;

@@ -41,6 +41,7 @@ constexpr FaultPoint kPoints[] = {
     {"stream.decode", "a record is about to be decoded"},
     {"stream.before_commit", "an epoch is computed, and not committed"},
     {"stream.after_commit", "an epoch is committed, and the next has not begun"},
+    {"stream.after_intent", "an epoch is announced, and its transaction in another system has not begun"},
     {"stream.between_output_and_commit", "an epoch's output is in its topic, and its input is not committed"},
     {"file_sink.before_commit", "rows are in an output file and synced, and their epoch is not committed"},
     {"file_sink.before_rename", "the epoch that completes an output file is committed, and the file has not got its name"},
