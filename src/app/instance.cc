@@ -367,7 +367,7 @@ void Instance::stop() {
   MutexLock lock(mutex_);
   if (stopped_) return;
   stopped_ = true;
-  parts_->interrupt();
+  if (parts_ != nullptr) parts_->interrupt();  // null when the data directory could not be opened
   for (auto& [name, part] : queries_) {
     if (part.runner != nullptr) part.runner->stop();
   }

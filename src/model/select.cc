@@ -45,4 +45,19 @@ ColumnBatch select_rows(const ColumnBatch& batch, std::span<const uint32_t> rows
   return std::move(builder).finish();
 }
 
+ColumnBatch concat(std::span<const ColumnBatch> batches) {
+  CHECK(!batches.empty(), "the schema comes from the first batch");
+  BatchBuilder builder(batches[0].schema);
+  for (const ColumnBatch& batch : batches) {
+    builder.keep(batch.owner);
+    for (size_t i = 0; i < batch.columns.size(); ++i) {
+      for (size_t row = 0; row < batch.rows; ++row) append_value(builder.column(i), batch.columns[i], row);
+    }
+    if (batch.columns.empty()) {
+      for (size_t row = 0; row < batch.rows; ++row) builder.add_row_without_columns();
+    }
+  }
+  return std::move(builder).finish();
+}
+
 }  // namespace millrace::model

@@ -29,6 +29,8 @@ struct SinkTraits {
   /// An epoch that is cut off is worked through again, so where rows are slow it should be small.
   size_t epoch_records_max = 1'000'000;
   Duration epoch_time_max = std::chrono::hours(1);
+  /// A stage() costs as much as so many rows, so smaller pieces are put together.
+  size_t stage_rows_min = 1;
 };
 
 /// The epoch that a commit ends. Numbers of a query's epochs grow, and are never used twice for what was committed.

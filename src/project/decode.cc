@@ -104,7 +104,8 @@ Connection Decoder::connection(const Node::Entry& entry) {
   set(out.part.url, secretive_text(entry.value, "url"));
   out.part.options = text_map(entry.value.get("options"));
   static constexpr std::string_view kSchemes[] = {"kafka", "cassandra", "postgresql", "file", "stdout", "http"};
-  const std::string& url = out.part.url.value;
+  std::string& url = out.part.url.value;
+  if (url.starts_with("file:") && !url.starts_with("file://") && url.size() > 5) url = "file:" + full_path(file_, url.substr(5));
   if (!url.empty() && (url.find(':') == std::string::npos ||
                        std::find(std::begin(kSchemes), std::end(kSchemes), out.scheme()) == std::end(kSchemes))) {
     faults_.add(out.part.location, "bad-url",
@@ -162,7 +163,7 @@ PostgresPoll Decoder::postgres(const Node& node, const Location& at) {
 
 FilePoll Decoder::file(const Node& node) {
   FilePoll out;
-  if (std::optional<std::string> path = text(node, "path")) out.path = beside(file_, *path);
+  if (std::optional<std::string> path = text(node, "path")) out.path = full_path(file_, *path);
   set(out.format,
       choice<FileFormat>(text(node, "format"),
                          {{"json", FileFormat::kJson}, {"csv", FileFormat::kCsv}, {"parquet", FileFormat::kParquet}}));

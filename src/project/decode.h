@@ -12,6 +12,8 @@ namespace millrace::project {
 
 /// Where relative paths of the pipeline file begin.
 std::string beside(const std::string& file, std::string_view path);
+/// The same, absolute: equal wherever a command was started.
+std::string full_path(const std::string& file, std::string_view path);
 
 /// Turns a validated tree into the project. Values that the validation found faulty are left at their defaults; here only those
 /// faults are added that one key alone does not show: names, exactly-one-of, files.

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "base/bytes.h"
 #include "project/decode.h"
 #include "project/limits.h"
@@ -37,6 +39,10 @@ std::string beside(const std::string& file, std::string_view path) {
   size_t slash = file.rfind('/');
   if (path.starts_with('/') || slash == std::string::npos) return std::string(path);
   return file.substr(0, slash + 1) + std::string(path);
+}
+
+std::string full_path(const std::string& file, std::string_view path) {
+  return std::filesystem::absolute(beside(file, path)).lexically_normal().string();
 }
 
 std::optional<std::string> Decoder::text(const Node& map, std::string_view key) const {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "project/memory_files.h"
 
 namespace millrace::project {
@@ -356,6 +358,19 @@ TEST(Load, MentionedTopicsHaveTheDefaults) {
   EXPECT_FALSE(raw->declared);
   EXPECT_EQ(raw->partitions, 1);
   EXPECT_EQ(out->written_by_query, "q");
+}
+
+TEST(Load, PathsBeginAtTheFilesFolder) {
+  LoadResult result = load_text(
+      "name: x\nconnections:\n  a: { url: \"file:./out\" }\n  b: { url: \"file:///out\" }\n  c: { url: \"file:\" }\n"
+      "sources:\n  s: { into: raw, file: { path: ../in/*.csv, format: csv } }\n");
+  ASSERT_TRUE(result.project.has_value());
+  const Project& p = *result.project;
+  std::string here = std::filesystem::current_path();
+  EXPECT_EQ(p.connections[0].part.url.value, "file:" + here + "/p/out");
+  EXPECT_EQ(p.connections[1].part.url.value, "file:///out");
+  EXPECT_EQ(p.connections[2].part.url.value, "file:");
+  EXPECT_EQ(std::get<FilePoll>(p.sources[0].from).path, here + "/in/*.csv");
 }
 
 TEST(Load, NullIsAsIfTheKeyWereAbsent) {

@@ -38,7 +38,6 @@ class Connection {
   bool wants_write() const { return wants_write_; }
   /// The server spoke of an unsupported version: another one may work.
   bool version_refused() const { return version_refused_; }
-  Duration opened_at() const { return opened_at_; }
 
   /// Queues the request; flush sends it. Only when ready and not full.
   void send(std::unique_ptr<Request> request, Duration now);

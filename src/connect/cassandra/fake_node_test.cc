@@ -232,7 +232,7 @@ cql::Response FakeNode::peer_rows(std::vector<Peer> peers, bool local, bool v2) 
     append_be(port, static_cast<int32_t>(peer.port));
     list.push_back({uuid(peer.id), peer.dc, peer.rack, tokens, uuid(9)});
     if (local) {
-      list.back().insert(list.back().end(), {"fake", "org.apache.cassandra.dht.Murmur3Partitioner"});
+      list.back().insert(list.back().end(), {"org.apache.cassandra.dht.Murmur3Partitioner"});
     } else if (v2) {
       list.back().insert(list.back().end(), {address, port});
     } else {
@@ -241,7 +241,7 @@ cql::Response FakeNode::peer_rows(std::vector<Peer> peers, bool local, bool v2) 
   }
   using enum cql::CqlTypeId;
   std::vector<Column> columns = {{"host_id", kUuid}, {"data_center"}, {"rack"}, {"tokens", kBlob}, {"schema_version", kUuid}};
-  if (local) columns.insert(columns.end(), {{"cluster_name"}, {"partitioner"}});
+  if (local) columns.insert(columns.end(), {{"partitioner"}});
   if (!local && v2) columns.insert(columns.end(), {{"native_address", kInet}, {"native_port", kInt}});
   if (!local && !v2) columns.push_back({"rpc_address", kInet});
   return rows(columns, list);

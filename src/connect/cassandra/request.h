@@ -11,7 +11,6 @@
 #include "base/time.h"
 #include "codec/cql/frame.h"
 #include "codec/cql/request.h"
-#include "codec/cql/rows.h"
 #include "connect/cassandra/retry.h"
 
 namespace millrace::connect::cassandra {
@@ -23,7 +22,6 @@ struct Prepared {
   std::string text;
   std::string id;
   std::string result_metadata_id;  // v5
-  std::vector<cql::ColumnSpec> binds;
 };
 
 /// What became of a request: an answer, or the failure that is final.

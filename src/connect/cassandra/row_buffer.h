@@ -48,7 +48,6 @@ class RowBuffer {
   std::vector<Out> take(std::span<const Prepared> statements, bool all);
   void clear();
   void without_batches() { mode_.batches = false; }
-  bool empty() const { return rows_.empty(); }
 
  private:
   struct Row {

@@ -140,7 +140,7 @@ Result<Prepared> Session::prepare(std::string text) {
   TRY(Reply reply, ask(message));
   auto* prepared = std::get_if<cql::PreparedResult>(&reply.response);
   if (prepared == nullptr) return fail(Errc::kCorruption, "PREPARE was answered with something else");
-  return Prepared{std::move(text), std::move(prepared->id), std::move(prepared->result_metadata_id), std::move(prepared->binds)};
+  return Prepared{std::move(text), std::move(prepared->id), std::move(prepared->result_metadata_id)};
 }
 
 }  // namespace millrace::connect::cassandra

@@ -70,7 +70,7 @@ class Executes : public RequestGroup {
 std::shared_ptr<Executes> execute(Session& session, size_t count, bool idempotent = true, std::optional<int64_t> token = {}) {
   auto group = std::make_shared<Executes>();
   group->keyspace = "ks";
-  group->statements.push_back({"INSERT", "id-1", "", {}});
+  group->statements.push_back({"INSERT", "id-1", ""});
   std::vector<std::unique_ptr<Request>> requests;
   for (size_t i = 0; i < count; ++i) {
     requests.push_back(make_request(group, session.version(), cql::ExecuteRequest{"id-1", "meta", {}, {}}));

@@ -23,7 +23,6 @@ bool is_any(const std::string& address) { return address.empty() || address == "
 
 Status read_local(const cql::RowsResult& rows, const Endpoint& asked, ClusterInfo& to) {
   TRY_DO(for_each_row(rows, [&](const RowView& row) {
-    to.name = row.text("cluster_name");
     to.partitioner = row.text("partitioner");
     to.nodes.push_back({row.uuid("host_id"), asked, place_of(row)});
   }));

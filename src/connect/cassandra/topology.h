@@ -24,7 +24,6 @@ struct NodeInfo {
 };
 
 struct ClusterInfo {
-  std::string name;
   std::string partitioner;
   std::vector<NodeInfo> nodes;  // the one that was asked first
   std::map<std::string, Replication> keyspaces;
@@ -33,7 +32,7 @@ struct ClusterInfo {
 };
 
 inline constexpr std::string_view kLocalQuery =
-    "SELECT cluster_name, partitioner, host_id, data_center, rack, tokens, schema_version FROM system.local WHERE key = 'local'";
+    "SELECT partitioner, host_id, data_center, rack, tokens, schema_version FROM system.local WHERE key = 'local'";
 inline constexpr std::string_view kPeersQuery =
     "SELECT native_address, native_port, peer, host_id, data_center, rack, tokens FROM system.peers_v2";
 /// Before Cassandra 4, and Scylla.

@@ -49,6 +49,7 @@ port::SinkTraits TableSink::traits() const {
   port::SinkTraits traits;
   traits.kind = port::SinkKind::kTransactional;
   traits.epoch_records_max = kEpochRecordsMax;
+  traits.stage_rows_min = 10'000;
   return traits;
 }
 

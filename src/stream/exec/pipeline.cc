@@ -222,11 +222,27 @@ Status Pipeline::check_contract(Slice& slice) {
 
 Status Pipeline::run_sql(Slice& slice) {
   if (slice.batch.rows == 0) return {};
-  auto on_rows = [&](const model::ColumnBatch& rows) { return stage(slice, rows); };
+  size_t enough = parts_.sink.traits().stage_rows_min;
+  std::vector<model::ColumnBatch> pieces;
+  size_t rows_of_pieces = 0;
+  auto stage_pieces = [&]() -> Status {
+    if (pieces.empty()) return {};
+    TRY_DO(stage(slice, pieces.size() == 1 ? pieces[0] : model::concat(pieces)));
+    pieces.clear();
+    rows_of_pieces = 0;
+    return {};
+  };
+  auto on_rows = [&](const model::ColumnBatch& rows) -> Status {
+    if (rows.rows == 0) return {};
+    pieces.push_back(rows);
+    rows_of_pieces += rows.rows;
+    return rows_of_pieces >= enough ? stage_pieces() : Status();
+  };
   auto on_bad_row = [&](size_t row, const Error& error) {
     return refuse(slice, slice.item_of_row[row], fault_of_run("sql", error));
   };
-  return Narrowing(*query_, slice.batch, parts_.clock, narrowing_, on_rows, on_bad_row).run();
+  TRY_DO(Narrowing(*query_, slice.batch, parts_.clock, narrowing_, on_rows, on_bad_row).run());
+  return stage_pieces();
 }
 
 Status Pipeline::stage(Slice& slice, const model::ColumnBatch& rows) {
