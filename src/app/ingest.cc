@@ -67,10 +67,26 @@ Status Ingest::take(const port::Feed::Polled& polled) {
   return {};
 }
 
+/// What an API gave once it may not give again, so it waits here until the topic's log answers.
+Status Ingest::take_patiently(const port::Feed::Polled& polled, std::stop_token stop) {
+  constexpr Duration kTryAgain = std::chrono::seconds(1);
+  while (true) {
+    Status taken = take(polled);
+    if (taken || taken.error().code != Errc::kUnavailable || stop.stop_requested()) return taken;
+    {
+      MutexLock lock(mutex_);
+      if (counts_.last_error != taken.error().message)
+        log_warn("ingest", fmt::format("source {} waits: {}", name_, taken.error().message));
+      counts_.last_error = taken.error().message;
+    }
+    (void)wait_for(kTryAgain, stop);
+  }
+}
+
 Result<Duration> Ingest::poll_once(std::stop_token stop) {
   MutexLock one_at_a_time(polling_);
   port::Feed::Polled polled = parts_.feed->poll(stop);
-  Status appended = take(polled);
+  Status appended = take_patiently(polled, stop);
   // What has a position comes again.
   if (!appended && !polled.position.empty()) TRY_DO(parts_.feed->resume(position_));
   std::optional<Error> failure = polled.error;

@@ -57,6 +57,7 @@ class Ingest {
   /// One round; returns when to poll again.
   Result<Duration> poll_once(std::stop_token stop);
   Status take(const port::Feed::Polled& polled) REQUIRES(polling_);
+  Status take_patiently(const port::Feed::Polled& polled, std::stop_token stop) REQUIRES(polling_);
 
   const std::string name_;
   const std::string topic_;

@@ -36,7 +36,7 @@ class RowBuffer {
   static constexpr size_t kBatchBytesMax = 5 << 10;  // batch_size_warn_threshold
   static constexpr size_t kHeldRowsMax = 8192;
 
-  RowBuffer(const WritePlan& plan, WriteMode mode) : plan_(plan), mode_(std::move(mode)) {}
+  RowBuffer(const WritePlan& plan, WriteMode mode) : plan_(plan), mode_(mode) {}
 
   /// Rows that `report` names, before or after the call, are not taken.
   void add(const model::ColumnBatch& rows, std::span<const port::RowOrigin> origins, Instant now, port::SinkReport& report);

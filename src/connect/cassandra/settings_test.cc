@@ -1,6 +1,9 @@
 #include "connect/cassandra/settings.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include "env/file.h"
 
 namespace millrace::connect::cassandra {
 namespace {
@@ -81,6 +84,14 @@ TEST(CassandraSettings, NamesTheOptionThatIsWrongAndNoSecret) {
   EXPECT_EQ((unknown.error().message + unknown.error().hint).find("hush-hush"), std::string::npos);
   EXPECT_FALSE(read_settings("cassandra://h", {{"password", "p"}}));
   EXPECT_FALSE(read_settings("cassandra://h", {{"tls_ca", "PEM"}}));
+}
+
+TEST(CassandraSettings, ThePageListsEveryOption) {
+  auto page = env::read_file(env::real_file_system(), MILLRACE_SOURCE_DIR "/docs/connections.md");
+  ASSERT_TRUE(page);
+  for (const OptionInfo& option : option_list())
+    EXPECT_NE(page->find(fmt::format("| `{}` | {} | {} |", option.name, option.values, option.about)), std::string::npos)
+        << option.name;
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "connect/kafka/options.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include "env/file.h"
 
 namespace millrace::connect::kafka {
 namespace {
@@ -96,6 +99,13 @@ TEST(KafkaOptionList, never_shows_a_secret) {
     auto set = check_options(kUrl, {{std::string(option.name), "hunter2"}});
     if (!set) EXPECT_EQ((set.error().message + set.error().hint).find("hunter2"), std::string::npos) << option.name;
   }
+}
+
+TEST(KafkaOptions, the_page_lists_every_option) {
+  auto page = env::read_file(env::real_file_system(), MILLRACE_SOURCE_DIR "/docs/connections.md");
+  ASSERT_TRUE(page);
+  for (const OptionDoc& option : known_options())
+    EXPECT_NE(page->find(fmt::format("| `{}` | {} |", option.name, option.about)), std::string::npos) << option.name;
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ Status Committer::commit(const Position& before, const Position& next, store::Ba
 
 Status Committer::commit_local(const port::Epoch& epoch, store::Batch batch) {
   TRY_DO(sink_.commit(epoch, batch));
-  TRY_DO(env::fault("stream.between_output_and_commit"));
+  TRY_DO(env::fault("stream.between_output_and_commit", query_));
   TRY_DO(env::fault("stream.before_commit"));
   TRY_DO(store_.commit(std::move(batch), sink_.traits().durability));
   return env::fault("stream.after_commit");
@@ -54,20 +54,21 @@ Status Committer::commit_transaction(const port::Epoch& epoch, store::Batch batc
   TRY_DO(store_.commit(std::move(before), Durability::kSync));
   TRY_DO(env::fault("stream.after_intent"));
   TRY_DO(sink_.commit(epoch, batch));
-  TRY_DO(env::fault("stream.between_output_and_commit"));
+  TRY_DO(env::fault("stream.between_output_and_commit", query_));
   TRY_DO(env::fault("stream.before_commit"));
   batch.erase(Space::kMeta, intent_key(query_));
   TRY_DO(store_.commit(std::move(batch), Durability::kLog));
   return env::fault("stream.after_commit");
 }
 
-Status Committer::commit_group(const port::Epoch& epoch, const Position& next, store::Batch batch) {
-  TRY_DO(sink_.commit(epoch, batch));
-  TRY_DO(env::fault("stream.between_output_and_commit"));
-  if (!batch.empty()) TRY_DO(store_.commit(std::move(batch), Durability::kSync));
+Status Committer::commit_group(const port::Epoch& epoch, const Position& next, store::Batch letters) {
+  // A transaction takes the group's offsets along, so the letters are first. Those of an epoch that is given up are written again.
+  if (!letters.empty()) TRY_DO(store_.commit(std::move(letters), Durability::kSync));
+  store::Batch counts;
+  TRY_DO(sink_.commit(epoch, counts));
+  TRY_DO(env::fault("stream.between_output_and_commit", query_));
   TRY_DO(group_->commit(epoch.ends));
   TRY_DO(env::fault("stream.before_commit"));
-  store::Batch counts;
   counts.put(Space::kMeta, position_key(query_), encode_position(next));
   TRY_DO(store_.commit(std::move(counts), Durability::kLog));
   return env::fault("stream.after_commit");

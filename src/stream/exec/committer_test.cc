@@ -181,6 +181,17 @@ TEST_F(CommitterTest, a_group_moves_on_after_the_dead_letters_are_durable) {
   EXPECT_EQ(stored(), at(1, 10));
 }
 
+TEST_F(CommitterTest, a_transaction_that_takes_the_offsets_of_a_group_along_comes_after_the_dead_letters) {
+  FarSink sink(SinkKind::kTransactional);
+  Group group;
+  Committer committer("q", sink, *store_, &group);
+  bool letter_first = false;
+  sink.on_commit = [&] { letter_first = has_letter(); };
+  ASSERT_TRUE(committer.commit(at(0, 0), at(1, 10), letter()));
+  EXPECT_TRUE(letter_first);
+  EXPECT_FALSE(has_intent());
+}
+
 TEST_F(CommitterTest, a_partition_that_moved_to_another_member_fails_the_epoch) {
   FarSink sink(SinkKind::kIdempotent);
   Group group;

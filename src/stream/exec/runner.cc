@@ -88,6 +88,8 @@ Result<std::vector<port::PartitionEnd>> Runner::ends() {
 }
 
 uint64_t Runner::in_flight() {
+  // A source that does not answer would keep whoever asks waiting.
+  if (status().state == QueryState::kFailed) return in_flight_;
   uint64_t behind = 0;
   auto known = ends();
   if (!known) return in_flight_;
