@@ -17,6 +17,8 @@ struct TableSinkSpec {
   std::shared_ptr<const model::Schema> output;
   std::string pipeline;  // with `query`: who writes
   std::string query;
+  /// Several processes write as this query: no epoch is counted, so the sink must be kIdempotent.
+  bool shared = false;
 };
 
 /// Tables that are somewhere else. Threading: any thread. Lifetime: outlives what it opens. Errors: kUnavailable, kPermissionDenied
