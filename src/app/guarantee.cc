@@ -22,7 +22,9 @@ std::string promise(std::string_view target, bool in_group) {
                       "isolation.level=read_committed)";
   }
   if (target == "postgresql") {
-    return in_group ? "none: a table of PostgreSQL has one writer, so it cannot be filled by a consumer group"
+    return in_group ? "effectively-once from the topic on: a row that is written again has the same key and version, and the "
+                      "greater version wins; weakest link: a deleted key's version is not kept, so a process that was held up "
+                      "may write back a row that another has deleted"
                     : "exactly-once from the topic on: rows and the epoch's number are one transaction";
   }
   if (target == "cassandra") {

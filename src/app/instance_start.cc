@@ -219,7 +219,7 @@ Status Instance::seed_table(const std::string& pipeline, const project::Table& t
     origins[i].version = static_cast<uint64_t>(now);
     origins[i].ordinal = static_cast<uint32_t>(i);
   }
-  TRY(auto sink, tables.sink({def, schema, pipeline, "seed:" + table.name}));
+  TRY(auto sink, tables.sink({def, schema, pipeline, "seed:" + table.name, parts_->topics().uses_groups()}));
   TRY(std::optional<uint64_t> epoch, sink->recover());
   TRY(port::SinkReport report, sink->stage(rows, origins, false));
   if (!report.faults.empty()) {
@@ -328,10 +328,11 @@ Status Instance::check_shareable(const CompiledQuery& compiled, const port::Sink
                 "let the profile name where tables live, or take group.id out of the log's options");
   }
   if (kind == port::SinkKind::kTransactional && !same_log) {
-    return fail(Errc::kFailedPrecondition,
-                fmt::format("query {} shares its topic in a consumer group, but {} has one writer, whose epochs it counts",
-                            compiled.name, compiled.into),
-                "write into Cassandra or a topic of the same log, or take group.id out of the log's options");
+    return fail(
+        Errc::kFailedPrecondition,
+        fmt::format("query {} shares its topic in a consumer group, but {} has one writer, whose epochs it counts", compiled.name,
+                    compiled.into),
+        "write into a table of Cassandra or PostgreSQL, or a topic of the same log, or take group.id out of the log's options");
   }
   return {};
 }

@@ -169,7 +169,7 @@ Result<std::unique_ptr<port::Sink>> Parts::sink(const CompiledQuery& query, cons
     model::TableDef table;
     if (def != nullptr) table = *def;
     table.name = name_within(query.connection, query.into);
-    return tables->sink({std::move(table), output, pipeline_, query.name});
+    return tables->sink({std::move(table), output, pipeline_, query.name, group != nullptr});
   }
   if (query.connection.empty()) return topics_->sink({query.into, pipeline_, query.name, std::move(encoder), group});
   auto place = places_.find(query.connection);

@@ -15,8 +15,8 @@ namespace millrace::env {
 /// Actions: exit (ends the process at once, as kill -9 would), abort (as a crash would), eio, enospc, short (a write stops
 /// half-way, then eio), delay (100 ms, or `ms=N`), drop_unsynced (as if power was lost: files and directories lose what was not
 /// synced, or with a seed a part of it, then exit; see power_loss.h). `after=3` lets the first 3 passes go by; `odds` (default 1)
-/// and `seed` decide each pass after these. `path=TEXT` keeps a file.* point to the files whose path holds the text, and
-/// stream.decode to the record `topic/partition/offset/`.
+/// and `seed` decide each pass after these. `path=TEXT` keeps a file.* point to the files whose path holds the text,
+/// stream.decode to the record `topic/partition/offset/`, and stream.between_output_and_commit to the query.
 struct FaultPoint {
   std::string_view name;
   std::string_view where;

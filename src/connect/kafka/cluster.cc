@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/bytes.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int kTimeoutMs = 10'000;
 constexpr int kSliceMs = 100;
+constexpr int kReachSliceMs = 2'000;
 
 void take(rd_kafka_error_t* error) {
   if (error != nullptr) rd_kafka_error_destroy(error);
@@ -84,9 +86,27 @@ Result<std::unique_ptr<Cluster>> Cluster::open(const KafkaOptions& options) {
   return cluster;
 }
 
+/// Waits until a broker answers. An admin request that waits for one makes librdkafka 2.12 connect again and again, without a
+/// pause: each try clears the reconnect backoff.
+Status Cluster::reach(std::string_view what, const std::atomic<bool>* stop) {
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
+  for (int waited = 0, slice = kSliceMs; waited < kTimeoutMs; waited += slice, slice = std::min(2 * slice, kReachSliceMs)) {
+    if (stop != nullptr && *stop) return fail(Errc::kCancelled, fmt::format("kafka: {}: stopped", what));
+    const rd_kafka_metadata_t* metadata = nullptr;
+    error = rd_kafka_metadata(client_->get(), 0, nullptr, &metadata, slice);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      rd_kafka_metadata_destroy(metadata);
+      return {};
+    }
+    rd_kafka_poll(client_->get(), kSliceMs);  // lets on_error speak
+  }
+  return fail(client_->error(error, what));
+}
+
 Result<TopicShape> Cluster::shape(const std::string& topic, const std::atomic<bool>* stop) {
   rd_kafka_t* rk = client_->get();
   std::string what = fmt::format("topic {}", topic);
+  TRY_DO(reach(what, stop));
   Queue queue(rd_kafka_queue_new(rk));
   AdminOptions options = make_options(rk, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
   const char* names[] = {topic.c_str()};
@@ -114,6 +134,7 @@ Result<TopicShape> Cluster::shape(const std::string& topic, const std::atomic<bo
 Status Cluster::create(const port::TopicSpec& spec) {
   rd_kafka_t* rk = client_->get();
   std::string what = fmt::format("create topic {}", spec.name);
+  TRY_DO(reach(what));
   char text[512];
   Owned<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy> topic(
       rd_kafka_NewTopic_new(spec.name.c_str(), spec.partitions, -1, text, sizeof text));
@@ -144,7 +165,9 @@ Status Cluster::create(const port::TopicSpec& spec) {
 Result<std::vector<port::OffsetRange>> Cluster::ranges(const std::string& topic, int32_t first, int32_t count) {
   rd_kafka_t* rk = client_->get();
   std::string what = fmt::format("offsets of topic {}", topic);
-  std::vector<port::OffsetRange> ranges(static_cast<size_t>(count));
+  TRY_DO(reach(what));
+  const port::OffsetRange unknown{model::Offset(RD_KAFKA_OFFSET_INVALID), model::Offset(RD_KAFKA_OFFSET_INVALID)};
+  std::vector<port::OffsetRange> ranges(static_cast<size_t>(count), unknown);
   Queue queue(rd_kafka_queue_new(rk));
   AdminOptions options = make_options(rk, RD_KAFKA_ADMIN_OP_LISTOFFSETS);
   take(rd_kafka_AdminOptions_set_isolation_level(
@@ -164,6 +187,10 @@ Result<std::vector<port::OffsetRange>> Cluster::ranges(const std::string& topic,
       port::OffsetRange& range = ranges.at(static_cast<size_t>(partition->partition - first));
       (spec == RD_KAFKA_OFFSET_SPEC_EARLIEST ? range.start : range.end) = model::Offset(partition->offset);
     }
+  }
+  // While a partition changes its leader the library may leave it out, without an error.
+  for (const port::OffsetRange& range : ranges) {
+    if (range.start.value < 0 || range.end.value < 0) return fail(client_->error(RD_KAFKA_RESP_ERR__WAIT_CACHE, what));
   }
   return ranges;
 }

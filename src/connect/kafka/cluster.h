@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "connect/kafka/client.h"
@@ -19,7 +20,7 @@ struct TopicShape {
 /// The id of a topic whose broker gives none: the same for the same name in the same cluster.
 model::TopicId derived_topic_id(std::string_view cluster, std::string_view topic);
 
-/// What is asked of the cluster as a whole. Threading: any thread. Every call ends within some ten seconds.
+/// What is asked of the cluster as a whole. Threading: any thread. Every call ends within some twenty seconds.
 class Cluster {
  public:
   static Result<std::unique_ptr<Cluster>> open(const KafkaOptions& options);
@@ -38,6 +39,7 @@ class Cluster {
 
  private:
   explicit Cluster(KafkaOptions options);
+  Status reach(std::string_view what, const std::atomic<bool>* stop = nullptr);
 
   const KafkaOptions options_;
   const bool read_committed_;

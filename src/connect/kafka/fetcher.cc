@@ -50,11 +50,15 @@ void Fetcher::gather(const port::PollLimit& limit, Duration wait) {
 
 void Fetcher::on_message(rd_kafka_message_t* message, void* self) {
   auto* fetcher = static_cast<Fetcher*>(self);
-  if (message->err == 0) [[likely]] {
-    fetcher->take(*message);
-    if (fetcher->full()) rd_kafka_yield(fetcher->client_.get());
+  fetcher->deliver(*message);
+  if (fetcher->full()) rd_kafka_yield(fetcher->client_.get());
+}
+
+void Fetcher::deliver(const rd_kafka_message_t& message) {
+  if (message.err == 0) [[likely]] {
+    take(message);
   } else {
-    fetcher->note(*message);
+    note(message);
   }
 }
 

@@ -27,6 +27,8 @@ class Fetcher {
   RunBuilder& runs() { return runs_; }
   /// Waits up to `wait` for the first record, or until a partition has moved on, then takes what is there.
   void gather(const port::PollLimit& limit, Duration wait);
+  /// A message that came by another queue: a record, the end of a partition, or what keeps it from being read.
+  void deliver(const rd_kafka_message_s& message);
   /// Ends a gather that waits, and else the next one.
   void wake();
 

@@ -196,6 +196,11 @@ Status KafkaGroupSource::serve_group() {
       log_warn("kafka", fmt::format("left the group: {} topic={}", rd_kafka_message_errstr(message.get()), topic_));
       continue;
     }
+    // Fetching begins with the assignment, a moment before the partition's queue leads elsewhere.
+    if (message->err == 0 || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      if (owns(message->partition)) fetcher_->deliver(*message);
+      continue;
+    }
     Error error = client_->error(message->err, "topic " + topic_, rd_kafka_message_errstr(message.get()));
     if (error.code != Errc::kUnavailable && error.code != Errc::kNotFound) return fail(std::move(error));
     watch_.hurry();
@@ -221,7 +226,10 @@ Result<std::vector<model::RecordRun>> KafkaGroupSource::poll(const port::PollLim
     announced_ = true;
     return std::vector<model::RecordRun>();
   }
-  if (pending_) TRY_DO(carry_out());
+  if (pending_) {
+    TRY_DO(carry_out());
+    TRY_DO(serve_group());  // what came before the new partitions' own queue goes first
+  }
   if (auto error = fetcher_->take_error()) return fail(std::move(*error));
   if (auto partition = fetcher_->out_of_range()) {
     TRY(port::OffsetRange kept, bounds(model::Partition(*partition)));
@@ -304,6 +312,11 @@ Result<port::OffsetRange> KafkaGroupSource::bounds(model::Partition partition) {
 Status KafkaGroupSource::seek(model::Partition, model::Offset) {
   return fail(Errc::kFailedPrecondition, fmt::format("the positions in topic {} are the consumer group's", topic_),
               "kafka-consumer-groups --reset-offsets moves them while no member runs");
+}
+
+bool KafkaGroupSource::owns(int32_t partition) {
+  MutexLock lock(mutex_);
+  return owned_.contains(partition);
 }
 
 std::vector<model::Partition> KafkaGroupSource::owned() {

@@ -63,6 +63,7 @@ class KafkaGroupSource : public port::GroupSource {
   void unassign(const rd_kafka_topic_partition_list_s* partitions);
   /// Puts the committed offsets into the list, and notes versions and positions.
   Status load_committed(rd_kafka_topic_partition_list_s* partitions);
+  bool owns(int32_t partition);
   Status serve_group();
   Status check_owned(const std::vector<port::PartitionEnd>& ends) EXCLUDES(mutex_);
   Status refresh();

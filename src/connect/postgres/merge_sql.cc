@@ -70,7 +70,7 @@ Result<MergeSql> make_merge_sql(const TableName& name, const port::TableSinkSpec
       "_stage_place DESC) s",
       key, key);
   out.create_stage = fmt::format(
-      "CREATE TEMP TABLE IF NOT EXISTS millrace_stage ON COMMIT DELETE ROWS AS SELECT {}, 0::bigint AS _stage_version, 0::bigint "
+      "CREATE TEMP TABLE millrace_stage ON COMMIT DELETE ROWS AS SELECT {}, 0::bigint AS _stage_version, 0::bigint "
       "AS _stage_ordinal, 0::bigint AS _stage_place, false AS _stage_erase FROM {} WITH NO DATA",
       columns, table);
   out.copy_into_stage = fmt::format("COPY pg_temp.millrace_stage ({}, {}) FROM STDIN", columns, kMarks);

@@ -19,15 +19,13 @@ struct MergeSql {
   std::vector<size_t> key;      // of the query's output
   bool has_version = false;     // the COPY into the table ends with the version
 
-  std::string create_stage;
+  std::string create_stage;  // once a session
   std::string copy_into_stage;
   std::string copy_into_table;
   std::string erase;
   std::string upsert;
   std::string superseded;  // places of rows than which the table has newer ones; empty when it keeps no versions
 };
-
-inline constexpr std::string_view kClearStage = "TRUNCATE pg_temp.millrace_stage";
 
 /// kInvalidArgument when the output has a column that the table lacks, or lacks one of the key.
 Result<MergeSql> make_merge_sql(const TableName& name, const port::TableSinkSpec& spec, const ServerTable& server);

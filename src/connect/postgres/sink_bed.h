@@ -52,12 +52,12 @@ inline model::TableDef small_def() {
   return def;
 }
 
-inline std::unique_ptr<port::Sink> sink_of(const std::string& url, const model::TableDef& def) {
+inline std::unique_ptr<port::Sink> sink_of(const std::string& url, const model::TableDef& def, bool shared = false) {
   auto tables = PostgresTables::open({url, {}}, env::real_env());
   EXPECT_TRUE(tables) << tables.error().message;
   auto declared = (*tables)->declare(def);
   EXPECT_TRUE(declared) << declared.error().message;
-  auto sink = (*tables)->sink({def, std::make_shared<model::Schema>(def.schema), "p", "q"});
+  auto sink = (*tables)->sink({def, std::make_shared<model::Schema>(def.schema), "p", "q", shared});
   EXPECT_TRUE(sink) << sink.error().message;
   return sink ? std::move(*sink) : nullptr;
 }

@@ -99,6 +99,25 @@ TEST_F(PostgresSink, a_replay_learns_which_rows_are_superseded) {
   EXPECT_EQ(rows(), "1|a\n2|y\n3|z");
 }
 
+TEST_F(PostgresSink, a_piece_knows_nothing_of_the_rows_of_an_earlier_one) {
+  auto sink = ready_sink();
+  std::vector<Staged> many;
+  for (int i = 0; i < 3000; ++i) many.push_back({fmt::format(R"({{"id":{},"v":"a"}})", i), 5});
+  ASSERT_TRUE(stage(*sink, many));
+  ASSERT_TRUE(commit(*sink, 1));
+  for (Staged& row : many) row.version = 4;
+  for (size_t rows : {3u, 3000u, 2u, 3u}) {  // what a few leave is deleted, what many leave is truncated
+    auto report = stage(*sink, {many.begin(), many.begin() + static_cast<ptrdiff_t>(rows)}, small_def(), true);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->superseded.size(), rows);
+    report = stage(*sink, {{R"({"id":1,"v":"b"})", 5}}, small_def(), true);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_TRUE(report->superseded.empty());
+  }
+  ASSERT_TRUE(commit(*sink, 2));
+  EXPECT_EQ(database_->ask("SELECT count(*), max(v) FROM app.t WHERE v<>'a'"), "1|b");
+}
+
 TEST_F(PostgresSink, rows_that_the_server_refuses_are_found_and_the_others_go_in) {
   database_->ask(
       "CREATE SCHEMA app; CREATE TABLE app.other(id bigint PRIMARY KEY); INSERT INTO app.other VALUES (1);"

@@ -23,4 +23,6 @@ bool is_data_fault(std::string_view sqlstate) {
   return group == "22" || group == "23" || group == "21" || group == "44" || group == "54" || group == "P0";
 }
 
+bool is_conflict(std::string_view sqlstate) { return sqlstate == "40001" || sqlstate == "40P01" || sqlstate == "55P03"; }
+
 }  // namespace millrace::connect::postgres

@@ -16,6 +16,8 @@ constexpr size_t kEpochRecordsMax = 200'000;
 constexpr size_t kSliceBytes = 64 << 20;
 constexpr size_t kSendBytes = 256 << 10;
 constexpr uint32_t kDetourMax = 64;
+constexpr size_t kTruncateRows = 2000;
+constexpr int kTriesMax = 4;
 constexpr std::string_view kUniqueViolation = "23505";
 
 void append_number(std::string& out, uint64_t v) {
@@ -47,7 +49,7 @@ TableSink::TableSink(MergeSql sql, std::unique_ptr<WriterSession> session, std::
 
 port::SinkTraits TableSink::traits() const {
   port::SinkTraits traits;
-  traits.kind = port::SinkKind::kTransactional;
+  traits.kind = session_->is_shared() ? port::SinkKind::kIdempotent : port::SinkKind::kTransactional;
   traits.epoch_records_max = kEpochRecordsMax;
   traits.stage_rows_min = 10'000;
   return traits;
@@ -55,6 +57,19 @@ port::SinkTraits TableSink::traits() const {
 
 Result<port::SinkReport> TableSink::stage(const model::ColumnBatch& rows, const std::vector<port::RowOrigin>& origins,
                                           bool check_versions) {
+  for (int tries = 1;; ++tries) {
+    auto report = put(rows, origins, check_versions);
+    if (report && session_->is_shared()) {
+      if (Status kept = session_->commit(); !kept) report = fail(kept.error());
+      in_stage_ = 0;
+    }
+    if (report || !session_->is_in_conflict() || tries == kTriesMax) return report;
+    TRY_DO(session_->recover());
+  }
+}
+
+Result<port::SinkReport> TableSink::put(const model::ColumnBatch& rows, const std::vector<port::RowOrigin>& origins,
+                                        bool check_versions) {
   TRY(Connection * connection, session_->transaction());
   Staging staging{*connection, rows, origins, check_versions, {}};
   for (uint32_t next = 0; next < rows.rows;) {
@@ -104,7 +119,6 @@ Status TableSink::put_slice(Staging& staging, Places places) {
   } else if (detour_left_ > 0) {
     --detour_left_;
   }
-  TRY_DO(staging.connection.execute(sql_.create_stage));
   return put_piecewise(staging, places);
 }
 
@@ -121,8 +135,7 @@ void TableSink::order_by_key(const Staging& staging, std::vector<uint32_t>& plac
 
 /// False when the server refused a row.
 Result<bool> TableSink::put_directly(Staging& staging, Places places) {
-  TRY_DO(staging.connection.execute("SAVEPOINT piece"));
-  if (Status copied = copy(staging, places, true); !copied) {
+  if (Status copied = copy(staging, places, Into::kTable); !copied) {
     if (!staging.connection.is_data_fault()) return fail(copied.error());
     if (staging.connection.sqlstate() == kUniqueViolation) {
       detour_ = std::clamp<uint32_t>(2 * detour_, 1, kDetourMax);
@@ -142,13 +155,9 @@ Status TableSink::put_piecewise(Staging& staging, Places places) {
   while (!left.empty()) {
     Places piece = left.back();
     left.pop_back();
-    TRY_DO(staging.connection.execute(fmt::format("SAVEPOINT piece; {}", kClearStage)));
-    if (Status merged = merge(staging, piece); merged) {
-      TRY_DO(staging.connection.execute("RELEASE piece"));
-      continue;
-    } else if (!staging.connection.is_data_fault()) {
-      return merged;
-    }
+    Status merged = merge(staging, piece);
+    if (merged) continue;
+    if (!staging.connection.is_data_fault()) return merged;
     std::string code = staging.connection.sqlstate(), words = staging.connection.server_words();
     TRY_DO(staging.connection.execute("ROLLBACK TO piece; RELEASE piece"));
     if (piece.size() == 1) {
@@ -164,19 +173,15 @@ Status TableSink::put_piecewise(Staging& staging, Places places) {
 }
 
 Status TableSink::merge(Staging& staging, Places places) {
-  TRY_DO(copy(staging, places, false));
+  TRY_DO(copy(staging, places, Into::kStage));
   size_t superseded = staging.report.superseded.size();
   if (staging.check_versions && sql_.has_version) TRY_DO(add_superseded(staging));
   bool erases = std::any_of(places.begin(), places.end(), [&](uint32_t row) { return staging.origins[row].erase; });
-  Status done;
-  if (erases) {
-    if (auto erased = staging.connection.execute(sql_.erase); !erased) done = fail(erased.error());
-  }
-  if (done) {
-    if (auto put = staging.connection.execute(sql_.upsert); !put) done = fail(put.error());
-  }
-  if (!done) staging.report.superseded.resize(superseded);
-  return done;
+  auto merged =
+      staging.connection.execute(fmt::format("{}{}{}; RELEASE piece", erases ? sql_.erase : "", erases ? "; " : "", sql_.upsert));
+  if (merged) return {};
+  staging.report.superseded.resize(superseded);
+  return fail(std::move(merged.error()));
 }
 
 Status TableSink::add_superseded(Staging& staging) {
@@ -185,8 +190,21 @@ Status TableSink::add_superseded(Staging& staging) {
   return {};
 }
 
-Status TableSink::copy(Staging& staging, Places places, bool into_table) {
-  TRY_DO(staging.connection.begin_copy(into_table ? sql_.copy_into_table : sql_.copy_into_stage));
+/// The statements before the rows of a piece. What the stage holds of earlier ones goes before the savepoint, so that it stays
+/// gone: a TRUNCATE costs a new file on the server, and rows that are deleted or rolled back are in the way of every later scan.
+std::string TableSink::begin_piece(Into into, size_t rows) {
+  if (into == Into::kTable) return "SAVEPOINT piece; " + sql_.copy_into_table;
+  std::string_view clear = in_stage_ == 0               ? ""
+                           : in_stage_ <= kTruncateRows ? "DELETE FROM pg_temp.millrace_stage; "
+                                                        : "TRUNCATE pg_temp.millrace_stage; ";
+  if (in_stage_ > kTruncateRows) in_stage_ = 0;
+  in_stage_ += rows;
+  return fmt::format("{}SAVEPOINT piece; {}", clear, sql_.copy_into_stage);
+}
+
+Status TableSink::copy(Staging& staging, Places places, Into into) {
+  const bool into_table = into == Into::kTable;
+  TRY_DO(staging.connection.begin_copy(begin_piece(into, places.size())));
   sending_.clear();
   for (uint32_t row : places) {
     sending_.append(text_, begin_[row - first_], begin_[row - first_ + 1] - begin_[row - first_]);
@@ -212,6 +230,9 @@ Status TableSink::copy(Staging& staging, Places places, bool into_table) {
   return {};
 }
 
-Status TableSink::commit(const port::Epoch& epoch, store::Batch&) { return session_->commit(epoch.number); }
+Status TableSink::commit(const port::Epoch& epoch, store::Batch&) {
+  in_stage_ = 0;  // the server empties it at the end of a transaction
+  return session_->is_shared() ? session_->commit() : session_->commit(epoch.number);
+}
 
 }  // namespace millrace::connect::postgres

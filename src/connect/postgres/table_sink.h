@@ -11,7 +11,9 @@
 
 namespace millrace::connect::postgres {
 
-/// A table of PostgreSQL as the output of a query: exactly-once, as rows and the epoch's number are one transaction.
+/// A table of PostgreSQL as the output of a query: exactly-once, as rows and the epoch's number are one transaction. Of a shared
+/// query it is effectively-once, and each stage() is a transaction: locks are short, and what loses against another member is
+/// simply done again.
 ///
 /// Rows are sent and merged in stage(), so what the server refuses of a row shows there; it is found by halving the batch under
 /// savepoints. Where the keys of a batch are new it is one COPY into the table; a key that is there already makes the batch go
@@ -37,7 +39,9 @@ class TableSink : public port::Sink {
     port::SinkReport report;
   };
   using Places = std::span<const uint32_t>;  // of rows in the batch
+  enum class Into { kTable, kStage };
 
+  Result<port::SinkReport> put(const model::ColumnBatch& rows, const std::vector<port::RowOrigin>& origins, bool check_versions);
   std::vector<uint32_t> encode(Staging& staging, uint32_t& next);
   bool has_key(Staging& staging, uint32_t row) const;
   void order_by_key(const Staging& staging, std::vector<uint32_t>& places) const;
@@ -46,7 +50,8 @@ class TableSink : public port::Sink {
   Status put_piecewise(Staging& staging, Places places);
   Status merge(Staging& staging, Places places);
   Status add_superseded(Staging& staging);
-  Status copy(Staging& staging, Places places, bool into_table);
+  Status copy(Staging& staging, Places places, Into into);
+  std::string begin_piece(Into into, size_t rows);
 
   const MergeSql sql_;
   const std::unique_ptr<WriterSession> session_;
@@ -55,6 +60,7 @@ class TableSink : public port::Sink {
   uint32_t first_ = 0;         // row of the slice
   std::vector<size_t> begin_;  // of each row in text_, and the end
   std::string sending_;
+  size_t in_stage_ = 0;  // rows that went into the stage since it was last truncated, also those that were rolled back
   uint32_t detour_ = 0, detour_left_ = 0;  // slices that do not try the direct way
 };
 

@@ -19,6 +19,22 @@ Status check_def(const model::TableDef& def) {
   return {};
 }
 
+/// Without versions nothing tells an earlier row of another process from a later one.
+Status check_shareable(const TableName& name, const model::TableDef& def, const ServerTable& table) {
+  if (table.has_version(def)) return {};
+  if (const ServerColumn* column = table.find(kVersionColumn)) {
+    return fail(Errc::kFailedPrecondition,
+                fmt::format("table {}: several processes write it, so {} must hold their rows' versions, and it is a column of "
+                            "yours ({})",
+                            def.name, kVersionColumn, column->shown_type),
+                fmt::format("ALTER TABLE {} RENAME COLUMN \"{}\" TO …", name.quoted(), column->name));
+  }
+  return fail(Errc::kFailedPrecondition,
+              fmt::format("table {}: several processes write it, and it has no column {} by which the latest row wins", def.name,
+                          kVersionColumn),
+              fmt::format("ALTER TABLE {} ADD COLUMN \"{}\" bigint NOT NULL DEFAULT 0", name.quoted(), kVersionColumn));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<PostgresTables>> PostgresTables::open(const PostgresOptions& options, env::Env env) {
@@ -81,9 +97,11 @@ Result<std::unique_ptr<port::Sink>> PostgresTables::sink(const port::TableSinkSp
   TableName name;
   TRY(ServerTable table, existing(spec.def, name));
   TRY_DO(compare(name, spec.def, table));
+  if (spec.shared) TRY_DO(check_shareable(name, spec.def, table));
   TRY(MergeSql sql, make_merge_sql(name, spec, table));
   auto interrupt = std::make_shared<Interrupt>();
-  auto session = std::make_unique<WriterSession>(target_, spec.pipeline, spec.query, interrupt, clock_);
+  Writer writer{spec.pipeline, spec.query, spec.shared, table.oid, sql.create_stage};
+  auto session = std::make_unique<WriterSession>(target_, std::move(writer), interrupt, clock_);
   return std::make_unique<TableSink>(std::move(sql), std::move(session), std::move(interrupt));
 }
 

@@ -26,7 +26,8 @@ class PostgresTables : public port::TableStore {
   /// Also creates the schema. The answer is the table's oid. kInvalidArgument for a definition with a ttl, which PostgreSQL has
   /// not.
   Result<std::string> declare(const model::TableDef& def) override;
-  /// kTransactional. The last write wins as in embedded tables where declare() made the table, which then has a column
+  /// kTransactional, or kIdempotent when the query is shared, for which the table must have `_version`. The last write wins as in
+  /// embedded tables where declare() made the table, which then has a column
   /// `_version`; in other tables the row that came last.
   Result<std::unique_ptr<port::Sink>> sink(const port::TableSinkSpec& spec) override;
   Result<std::unique_ptr<port::Relation>> relation(const model::TableDef& def) override;

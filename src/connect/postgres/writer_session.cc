@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/printable.h"
+#include "connect/postgres/sqlstate.h"
 #include "model/schema.h"
 
 namespace millrace::connect::postgres {
@@ -29,6 +30,13 @@ constexpr const char* kFirstMarker =
     "INSERT INTO millrace.epochs VALUES ($1,$2,$3::bigint,clock_timestamp()) ON CONFLICT (pipeline, query) DO NOTHING";
 constexpr const char* kNextMarker =
     "UPDATE millrace.epochs SET epoch=$3::bigint, at=clock_timestamp() WHERE pipeline=$1 AND query=$2 AND epoch=$4::bigint";
+constexpr const char* kEndSilent =
+    "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a WHERE a.datname=current_database() AND a.usename=current_user "
+    "AND "
+    "a.application_name=current_setting('application_name') AND a.pid<>pg_backend_pid() AND a.wait_event='ClientRead' AND "
+    "a.state_change<clock_timestamp()-interval '{1} s' AND EXISTS (SELECT FROM pg_locks l WHERE l.pid=a.pid AND l.relation={0} "
+    "AND "
+    "l.mode='RowExclusiveLock')";
 
 }  // namespace
 
@@ -59,17 +67,12 @@ Status make_schema(Connection& connection, const std::string& schema) {
   return {};
 }
 
-WriterSession::WriterSession(Target target, std::string pipeline, std::string query, std::shared_ptr<const Interrupt> interrupt,
-                             env::Clock& clock)
-    : target_(std::move(target)),
-      pipeline_(std::move(pipeline)),
-      query_(std::move(query)),
-      interrupt_(std::move(interrupt)),
-      clock_(clock) {}
+WriterSession::WriterSession(Target target, Writer writer, std::shared_ptr<const Interrupt> interrupt, env::Clock& clock)
+    : target_(std::move(target)), writer_(std::move(writer)), interrupt_(std::move(interrupt)), clock_(clock) {}
 
 std::string WriterSession::application_name() const {
   if (!target_.application_name.empty()) return target_.application_name;
-  std::string name = printable(fmt::format("millrace {}/{}", pipeline_, query_));
+  std::string name = printable(fmt::format("millrace {}/{}", writer_.pipeline, writer_.query));
   for (char& c : name) c = static_cast<uint8_t>(c) < 0x80 ? c : '?';  // as the server would do it
   return name.substr(0, kApplicationNameMax);
 }
@@ -78,10 +81,11 @@ Result<std::optional<uint64_t>> WriterSession::recover() {
   rollback();
   const bool is_old = connection_ != nullptr;
   if (!is_old) TRY_DO(connect());
-  auto marker = read_marker();
+  auto look = [this] { return writer_.shared ? end_silent_members() : read_marker(); };
+  auto marker = look();
   if (!marker && is_old && connection_->broken()) {
     TRY_DO(connect());  // it was lost while nobody looked
-    marker = read_marker();
+    marker = look();
   }
   if (!marker) {
     connection_.reset();
@@ -102,29 +106,33 @@ Status WriterSession::check_not_fenced(const std::optional<uint64_t>& marker) co
   if (!recovered_ || marker == known_ || marker == attempted_) return {};
   return fail(Errc::kFenced,
               fmt::format("{}: another process has committed epoch {} as query {} of pipeline {}", target_.shown,
-                          marker.value_or(0), query_, pipeline_),
+                          marker.value_or(0), writer_.query, writer_.pipeline),
               "run a pipeline in one place, or under two names");
 }
 
 Status WriterSession::connect() {
   TRY(connection_, Connection::open_patiently(target_, application_name(), interrupt_, clock_, kConnectPatience));
-  Status ready = make_marker_table();
+  Status ready = writer_.shared ? Status() : become_writer();
   if (ready) {
     // A batch is sorted in memory.
-    if (auto set = connection_->execute("SET work_mem='64MB'"); !set) ready = fail(set.error());
+    std::string settings = "SET work_mem='64MB'; ";
+    if (writer_.shared) settings += fmt::format("SET lock_timeout='{}s'; ", kMemberPatience.count());
+    if (auto set = connection_->execute(settings + writer_.prepare); !set) ready = fail(set.error());
   }
-  if (ready) {
-    // Whoever was fenced must not end the session of who is newer.
-    auto marker = read_marker();
-    ready = marker ? check_not_fenced(*marker) : fail(marker.error());
-  }
-  if (ready) ready = take_lock();
   if (ready) {
     last_pid_ = connection_->backend_pid();
   } else {
     connection_.reset();
   }
   return ready;
+}
+
+Status WriterSession::become_writer() {
+  TRY_DO(make_marker_table());
+  // Whoever was fenced must not end the session of who is newer.
+  TRY(auto marker, read_marker());
+  TRY_DO(check_not_fenced(marker));
+  return take_lock();
 }
 
 Status WriterSession::make_marker_table() {
@@ -137,16 +145,17 @@ Status WriterSession::make_marker_table() {
 }
 
 Status WriterSession::take_lock() {
-  const int64_t key = lock_key("query", pipeline_, query_);
+  const int64_t key = lock_key("query", writer_.pipeline, writer_.query);
   const Duration begin = clock_.monotonic();
   while (true) {
     TRY(Rows taken, connection_->execute(fmt::format("SELECT pg_try_advisory_lock({})", key)));
     if (taken.text(0, 0) == "t") return {};
     Duration waited = clock_.monotonic() - begin;
     if (waited > kLockPatience)
-      return fail(Errc::kFenced,
-                  fmt::format("{}: {} writes as query {} of pipeline {}", target_.shown, holder_, query_, pipeline_),
-                  "stop the other process, or end its session: SELECT pg_terminate_backend(pid)");
+      return fail(
+          Errc::kFenced,
+          fmt::format("{}: {} writes as query {} of pipeline {}", target_.shown, holder_, writer_.query, writer_.pipeline),
+          "stop the other process, or end its session: SELECT pg_terminate_backend(pid)");
     TRY_DO(make_way(waited < kLockGrace));
     if (!interrupt_->sleep(kLockPause)) return fail(Errc::kCancelled, fmt::format("{}: stopped", target_.shown));
   }
@@ -154,7 +163,7 @@ Status WriterSession::take_lock() {
 
 /// Ends the session that holds the lock: our own previous one at once, an earlier one of this query after the grace.
 Status WriterSession::make_way(bool patient) {
-  TRY(Rows holders, connection_->execute(lock_holder_query(lock_key("query", pipeline_, query_))));
+  TRY(Rows holders, connection_->execute(lock_holder_query(lock_key("query", writer_.pipeline, writer_.query))));
   if (holders.size() == 0) return {};
   int64_t pid = holders.integer(0, 0);
   holder_ = fmt::format("session {} ('{}', from {})", pid, printable(holders.text(0, 1)), holders.text(0, 2));
@@ -168,9 +177,19 @@ Status WriterSession::make_way(bool patient) {
 }
 
 Result<std::optional<uint64_t>> WriterSession::read_marker() {
-  TRY(Rows rows, connection_->query(kReadMarker, {pipeline_, query_}));
+  TRY(Rows rows, connection_->query(kReadMarker, {writer_.pipeline, writer_.query}));
   if (rows.size() == 0) return std::optional<uint64_t>();
   return std::optional<uint64_t>(static_cast<uint64_t>(rows.integer(0, 0)));
+}
+
+/// A member whose process stands still keeps its locks, and its connection stays alive. It finds its session gone, and no row of
+/// its transaction comes in late.
+Result<std::optional<uint64_t>> WriterSession::end_silent_members() {
+  TRY(Rows ended, connection_->execute(fmt::format(kEndSilent, writer_.table_oid, kMemberPatience.count())));
+  if (ended.size() > 0)
+    log_info("connect", fmt::format("{}: ended {} sessions of query {} that held rows and were silent", target_.shown,
+                                    ended.size(), writer_.query));
+  return std::optional<uint64_t>();
 }
 
 Result<Connection*> WriterSession::transaction() {
@@ -186,13 +205,14 @@ Result<Connection*> WriterSession::transaction() {
 
 Status WriterSession::commit(uint64_t epoch) {
   TRY(Connection * connection, transaction());
-  Parameters parameters = {pipeline_, query_, std::to_string(epoch)};
+  Parameters parameters = {writer_.pipeline, writer_.query, std::to_string(epoch)};
   if (known_) parameters.push_back(std::to_string(*known_));
   TRY(Rows advanced, connection->query(known_ ? kNextMarker : kFirstMarker, parameters));
   if (advanced.affected() != 1) {
     rollback();
     return fail(Errc::kFenced,
-                fmt::format("{}: another process has committed as query {} of pipeline {}", target_.shown, query_, pipeline_),
+                fmt::format("{}: another process has committed as query {} of pipeline {}", target_.shown, writer_.query,
+                            writer_.pipeline),
                 "run a pipeline in one place, or under two names");
   }
   attempted_ = epoch;
@@ -201,6 +221,17 @@ Status WriterSession::commit(uint64_t epoch) {
   known_ = epoch;
   attempted_.reset();
   return {};
+}
+
+Status WriterSession::commit() {
+  if (!in_transaction_) return {};
+  in_transaction_ = false;
+  TRY_DO(connection_->execute("COMMIT"));
+  return {};
+}
+
+bool WriterSession::is_in_conflict() const {
+  return writer_.shared && connection_ != nullptr && !connection_->broken() && is_conflict(connection_->sqlstate());
 }
 
 void WriterSession::rollback() {

@@ -62,7 +62,7 @@ Status Committer::commit_transaction(const port::Epoch& epoch, store::Batch batc
 }
 
 Status Committer::commit_group(const port::Epoch& epoch, const Position& next, store::Batch letters) {
-  // A transaction takes the group's offsets along, so the letters are first. Those of an epoch that is given up are written again.
+  // A transaction takes the group's offsets along, so the letters come first; those of an epoch that is given up come again.
   if (!letters.empty()) TRY_DO(store_.commit(std::move(letters), Durability::kSync));
   store::Batch counts;
   TRY_DO(sink_.commit(epoch, counts));

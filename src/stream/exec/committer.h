@@ -35,7 +35,7 @@ class Committer {
  private:
   Status commit_local(const port::Epoch& epoch, store::Batch batch);
   Status commit_transaction(const port::Epoch& epoch, store::Batch batch);
-  Status commit_group(const port::Epoch& epoch, const Position& next, store::Batch batch);
+  Status commit_group(const port::Epoch& epoch, const Position& next, store::Batch letters);
   Result<Position> adopt(std::string_view intent);
 
   const std::string query_;

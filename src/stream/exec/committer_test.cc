@@ -174,7 +174,7 @@ TEST_F(CommitterTest, a_group_moves_on_after_the_dead_letters_are_durable) {
   Group group;
   Committer committer("q", sink, *store_, &group);
   bool letter_first = false;
-  group.on_commit = [&] { letter_first = has_letter() && !stored(); };
+  sink.on_commit = [&] { letter_first = has_letter() && !stored(); };
   ASSERT_TRUE(committer.commit(at(0, 0), at(1, 10), letter()));
   EXPECT_TRUE(letter_first);
   EXPECT_EQ(group.committed, (std::vector<port::PartitionEnd>{{model::Partition(0), model::Offset(10), 10}}));
