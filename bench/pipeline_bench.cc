@@ -19,16 +19,12 @@
 #include <thread>
 #include <vector>
 
-#include "app/compile.h"
-#include "app/data_dir.h"
-#include "app/load_project.h"
+#include "bench/pipeline_bed.h"
 #include "bench/report.h"
 #include "connect/embedded/table_sink.h"
 #include "connect/embedded/topic_source.h"
 #include "connect/embedded/topic_writer.h"
 #include "serve/randomuser/users.h"
-#include "sql/duck_engine.h"
-#include "stream/exec/runner.h"
 
 namespace {
 
@@ -36,62 +32,18 @@ using namespace millrace;
 using bench::must;
 using bench::wall_seconds;
 
-constexpr std::string_view kPipeline = R"yaml(
-name: bench
-topics:
-  users:
-    partitions: 1
-    schema: |
-      id uuid, first_name text, last_name text, gender text, address text, post_code text, email text, username text, dob text,
-      registered_date text, phone text, picture text
-queries:
-  q:
-    into: bench.users
-    sql: |
-      SELECT id, first_name, last_name, gender, address, post_code, email, username, registered_date, phone, picture FROM users
-tables:
-  bench.users: { partition_key: [id] }
-)yaml";
-
-/// Takes rows and forgets them.
-class NullSink : public port::Sink {
- public:
-  port::SinkTraits traits() const override { return {}; }
-  Result<port::SinkReport> stage(const model::ColumnBatch&, const std::vector<port::RowOrigin>&, bool) override {
-    return port::SinkReport{};
-  }
-  Status commit(const port::Epoch&, store::Batch&) override { return {}; }
-  void committed() override {}
-  void abandon() override {}
-};
-
 /// `begin`: where the case's time starts on the monotonic clock, so that others can say what the machine did meanwhile.
 void line(bench::Report& report, std::string_view name, size_t records, bench::Measure& measure, double begin,
           std::string_view more = {}) {
   report.line(name, records, measure.stop(), more, fmt::format("\"begin\":{:.6f}", begin));
 }
 
-struct Bench {
-  env::Env env = env::real_env();
-  std::string dir;
-  std::unique_ptr<app::DataDir> data;
-  std::unique_ptr<sql::DuckEngine> engine;
+struct Bench : bench::Bed {
   std::shared_ptr<log::Topic> topic;
-  app::CompiledQuery query;
   std::shared_ptr<const table::Table> table;
 
-  explicit Bench(const std::string& directory) : dir(directory) {
-    std::filesystem::remove_all(dir);
-    std::filesystem::create_directories(dir);
-    std::string file = dir + "/bench.yaml";
-    must(env::write_file_atomically(env.files, file, kPipeline));
-    project::LoadResult loaded = app::load_project(env, file, "");
-    if (!loaded.project) must(Result<void>(fail(Errc::kInternal, project::to_string(loaded.faults.at(0)))));
-    data = must(app::DataDir::open(env, dir + "/data", false));
-    engine = must(sql::DuckEngine::open({}));
-    app::Compiled compiled = app::compile(*loaded.project, *engine, {});
-    query = std::move(compiled.queries.at(0));
-    table = must(data->tables().declare(compiled.tables.at(0)));
+  explicit Bench(const std::string& directory) : Bed(directory) {
+    table = must(data->tables().declare(Bed::table));
     log::TopicSettings settings;
     topic = must(data->log().create("users", settings));
   }
@@ -106,20 +58,9 @@ struct Bench {
   }
 
   std::unique_ptr<stream::Runner> runner(bool into_table) {
-    stream::Runner::Parts parts;
-    parts.source = std::make_unique<connect::embedded::TopicSource>(topic);
-    if (into_table) {
-      parts.sink = must(connect::embedded::TableSink::create(table, query.output, data->store(), env.clock));
-    } else {
-      parts.sink = std::make_unique<NullSink>();
-    }
-    stream::Position position;
-    position.topic_id = topic->id();
-    position.partitions.push_back({topic->partition(model::Partition(0)).start_offset(), 0});
-    stream::PipelineSpec spec = query.spec;
-    spec.query = into_table ? "table" : "null";
-    parts.pipeline = must(stream::Pipeline::create(spec, {*engine, *parts.sink, data->store(), env.clock}, position));
-    return std::make_unique<stream::Runner>(std::move(parts), env.clock, false);
+    std::unique_ptr<port::Sink> sink = std::make_unique<bench::NullSink>();
+    if (into_table) sink = must(connect::embedded::TableSink::create(table, query.output, data->store(), env.clock));
+    return Bed::runner(into_table ? "table" : "null", std::make_unique<connect::embedded::TopicSource>(topic), std::move(sink));
   }
 
   std::vector<port::PartitionEnd> ends() {
@@ -256,7 +197,7 @@ int main(int argc, char** argv) {
     } else {
       std::ifstream file(input);
       bench.fill([&](std::string& line) { return static_cast<bool>(std::getline(file, line)); });
-      rows = static_cast<size_t>(bench.ends().at(0).value);
+      rows = static_cast<size_t>(bench.ends().at(0).next.value);
     }
     if (wanted("p2")) p2(bench, report, rows);
     if (wanted("p1")) p1(bench, report, rows);

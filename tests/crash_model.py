@@ -1,4 +1,5 @@
-"""What the kill test knows of the data: the pipeline, who writes to it, and what must hold afterwards. Standard library only."""
+"""What the kill test knows of the data: the pipeline, who writes to it, and what must hold afterwards. Standard library, and DuckDB for
+Parquet."""
 import collections
 import contextlib
 import json
@@ -6,10 +7,14 @@ import random
 import sqlite3
 import threading
 
+import duckdb
+
 from millrace import wait_until
 
 PIPELINE = """
 name: killed
+connections:
+  files: { url: "file:./files", options: { format: parquet, rotate_bytes: 20kB } }
 topics:
   people: { partitions: 4, schema: "id bigint, name text, moment timestamptz" }
   copies: { partitions: 2, schema: "id bigint, name text" }
@@ -21,6 +26,10 @@ queries:
       SELECT id, name, moment, _partition AS part, _offset AS "offset" FROM people
   into_topic:
     into: copies
+    sql: |
+      SELECT id, name FROM people
+  into_files:
+    into: files.people
     sql: |
       SELECT id, name FROM people
   into_fleeting:
@@ -121,6 +130,7 @@ class Judge:
     def __init__(self, work, ran):
         self.work, self.server, self.ran = work, work.server, ran
         self.faults = []
+        self.in_files = collections.Counter()  # what the output files must hold
 
     def demand(self, holds, text):
         if not holds:
@@ -140,7 +150,7 @@ class Judge:
         self.fleeting()
         self.topics()
         self.runs()
-        sizes = {"into_table": sum(people.values()), "into_topic": sum(people.values()),
+        sizes = {"into_table": sum(people.values()), "into_topic": sum(people.values()), "into_files": sum(people.values()),
                  "into_fleeting": len(self.column("SELECT id FROM crash.fleeting")) + len(self.dead_letters("into_fleeting")[0])}
         for query in self.server.json("query", "list"):
             b = query["balance"]
@@ -166,6 +176,7 @@ class Judge:
         copies = collections.Counter(self.column("SELECT id FROM copies")) + self.dead_letters("into_topic")[0]
         differing = sum(((copies - in_topic) + (in_topic - copies)).values())
         self.demand(differing == 0, f"the output topic differs by {differing} records")
+        self.in_files = in_topic - self.dead_letters("into_files")[0]
 
     def dead_letters(self, query):
         """Ids of the letters, and which of them are sound: what was worked on alone at several ends is held to be their cause."""
@@ -202,6 +213,20 @@ class Judge:
         self.demand(not lost, f"{len(lost)} acknowledged runs are lost")
         failed = [run for run, state in states.items() if state != "success"]
         self.demand(not failed, f"{len(failed)} runs of tasks that cannot fail have failed")
+
+    def files(self):
+        """With the server at rest after a clean stop: whole files alone, which hold each row once."""
+        folder = self.server.file.parent / "files"
+        others = [path.name for path in folder.iterdir() if path.suffix != ".parquet"]
+        self.demand(not others, f"a clean stop has left {others} beside the output files")
+        found = collections.Counter()
+        if any(folder.glob("*.parquet")):
+            rows = duckdb.sql(f"SELECT id, name FROM read_parquet('{folder}/*.parquet')").fetchall()
+            found.update(number for number, _ in rows)
+            self.demand(all(name == f"n{number}" for number, name in rows), "a row of the output files is not what was sent")
+        lost, more = self.in_files - found, found - self.in_files
+        self.demand(not lost, f"the output files lack {lost.total()} rows")
+        self.demand(not more, f"the output files have {more.total()} rows twice, or that nobody sent")
 
     def recorded_tries(self):
         """With the server at rest: each try has one recorded result, a task one success, and what succeeded was carried out."""

@@ -36,11 +36,11 @@ import org.apache.kafka.streams.state.Stores;
 /**
  * The main job as a Kafka Streams program: a topic of JSON, 11 of its 12 fields, into nothing or into a table.
  *
- * <p>`load ADDRESS FILE` fills the topic `users`; `null|table ADDRESS RECORDS PASSES DIR` reads it so many times in one JVM and prints
+ * <p>`load ADDRESS FILE` fills the topic, `users` or that of -Dtopic; `null|table ADDRESS RECORDS PASSES DIR` reads it so many times in one JVM and prints
  * a line of JSON a pass: the first is cold, the last warm.
  */
 public class StreamsPeer {
-  static final String TOPIC = "users";
+  static final String TOPIC = System.getProperty("topic", "users");
 
   /** The 12 fields that arrive. */
   public static class User {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The main job as a Bytewax program: a topic of JSON, 11 of its 12 fields, into nothing.   bytewax_peer.py ADDRESS RECORDS"""
+"""The main job as a Bytewax program: a topic of JSON, 11 of its 12 fields, into nothing.   bytewax_peer.py ADDRESS RECORDS [TOPIC]"""
 import json
 import resource
 import sys
@@ -51,10 +51,10 @@ def project(message):
 
 
 def main():
-    address, records = sys.argv[1], int(sys.argv[2])
+    address, records, topic = (*sys.argv[1:], "users")[:3]
     flow = Dataflow("peer")
-    messages = operators.input("in", flow, KafkaSource([address], ["users"], tail=False, batch_size=5000))
-    operators.output("out", operators.map("project", messages, project), NullSink(records))
+    messages = operators.input("in", flow, KafkaSource([address], [topic], tail=False, batch_size=5000))
+    operators.output("out", operators.map("project", messages, project), NullSink(int(records)))
     cli_main(flow)
 
 

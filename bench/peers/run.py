@@ -11,15 +11,15 @@ import json
 import os
 import pathlib
 import random
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+
+from meter import CORES, FOREIGN_MAX, Meter, on_core, results
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PEERS = ROOT / ".deps/peers"
@@ -29,58 +29,7 @@ ROWS = int(os.environ.get("PEER_ROWS", 2_000_000))
 ONLY = [name for name in os.environ.get("PEER_ONLY", "").split(",") if name]
 WARM_AFTER = 4_000_000  # records a JVM has seen before a pass counts as warm
 PASSES_MAX = 9  # so that a smoke run ends; then PEER_ROWS below 500,000 are not warm
-FOREIGN_MAX = 0.15
 TRIES = int(os.environ.get("PEER_TRIES", 4))  # of a row beside which others took too much
-CORES = sorted(os.sched_getaffinity(0))
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-class Meter(threading.Thread):
-    """Samples the CPU seconds of the whole machine and of one process, so that any stretch of time can be asked for afterwards."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.beside = None  # pid whose CPU is nobody's: the broker
-        self.samples = []
-        self.start()
-
-    def run(self):
-        while True:
-            self.samples.append((time.monotonic(), machine_cpu() - process_cpu(self.beside)))
-            time.sleep(0.05)
-
-    def cpu(self, begin, end):
-        """CPU seconds from `begin` to `end` (time.monotonic), without the broker's."""
-        while self.samples[-1][0] < end:
-            time.sleep(0.05)
-        return self.at(end) - self.at(begin)
-
-    def at(self, when):
-        before = max((s for s in self.samples if s[0] <= when), default=self.samples[0])
-        after = next((s for s in self.samples if s[0] >= when), self.samples[-1])
-        if after[0] == before[0]:
-            return before[1]
-        return before[1] + (after[1] - before[1]) * (when - before[0]) / (after[0] - before[0])
-
-
-def machine_cpu():
-    """Busy seconds of all cores, those that a hypervisor took among them."""
-    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, pathlib.Path("/proc/stat").read_text().split()[1:9])
-    return (user + nice + system + irq + softirq + steal) / TICKS
-
-
-def process_cpu(pid):
-    if pid is None:
-        return 0
-    try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return 0
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def on_core(core, *command):
-    return ["taskset", "-c", str(core), *map(str, command)]
 
 
 def java(*arguments):
@@ -153,24 +102,16 @@ def peers(data, broker, directory):
 
 def measure(meter, command, wanted):
     """One run of a peer: its rows, with the share of the machine that others took meanwhile."""
-    run = subprocess.run(on_core(CORES[0], *command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900)
-    if run.returncode != 0:
-        sys.exit(f"bench-peers: {' '.join(map(str, command))} failed:\n{run.stderr[-2000:]}")
     rows = []
-    for found in re.findall(r"\{.*\}", run.stdout):
-        result = json.loads(found)
+    for result in results("bench-peers", on_core(CORES[0], *command)):
         if result["case"] not in wanted:
             continue
         sink, name = wanted[result["case"]]
         if result["records"] != ROWS:
             sys.exit(f"bench-peers: {name} gave {result['records']} of {ROWS} rows")
-        begin, seconds, millions = result["begin"], result["seconds"], ROWS / 1e6
-        others = meter.cpu(begin, begin + seconds) - result["cpu_seconds"]
-        rows.append({"sink": sink, "case": name, "records": ROWS, "seconds": round(seconds, 3), "records_per_s": round(ROWS / seconds),
-                     "cpu_s_per_million": round(result["cpu_seconds"] / millions, 3), "peak_mib": result["peak_mib"],
-                     "foreign": round(max(0, others) / (seconds * len(CORES)), 3)})
+        rows.append(meter.row(result, sink=sink, case=name))
     if len(rows) != len(wanted):
-        sys.exit(f"bench-peers: {' '.join(map(str, command))} did not report {', '.join(wanted)}:\n{run.stdout[-2000:]}")
+        sys.exit(f"bench-peers: {' '.join(map(str, command))} did not report {', '.join(wanted)}")
     return rows
 
 
@@ -209,7 +150,7 @@ def compare(directory):
     meter, best = Meter(), {}
     broker = Broker(directory)
     try:
-        meter.beside = broker.process.pid
+        meter.beside = [broker.process.pid]
         subprocess.run(java("StreamsPeer", "load", broker.address, data), check=True)
         waiting = peers(data, broker, directory)
         for _ in range(TRIES):
@@ -220,7 +161,7 @@ def compare(directory):
                 for leftover in directory.glob("duckdb-*"):
                     leftover.unlink()
     finally:
-        meter.beside = None
+        meter.beside = []
         broker.stop()
     rows = sorted(best.values(), key=lambda row: (row["sink"], row["case"] != "Millrace", row["cpu_s_per_million"]))
     add_ratios(rows)

@@ -70,6 +70,9 @@ Result<std::map<std::string, std::string>> read_conf(std::string_view text) {
   return out;
 }
 
+/// A later try may succeed.
+bool is_passing(const Error& error) { return error.code == Errc::kUnavailable || error.code == Errc::kDeadlineExceeded; }
+
 }  // namespace
 
 Result<std::map<std::string, KnownTopic>> Instance::known_topics(const project::Project& project) {
@@ -107,7 +110,7 @@ Result<std::vector<project::Fault>> Instance::start(project::Project project, co
       project_ = std::move(project);
       break;
     }
-    bool patient = prepared.error().code == Errc::kUnavailable && env().clock.monotonic() < until && !(cancelled && cancelled());
+    bool patient = is_passing(prepared.error()) && env().clock.monotonic() < until && !(cancelled && cancelled());
     if (!patient) return fail(std::move(prepared.error()));
     log_warn("app", prepared.error().message + "; trying again");
     waiting_.wait_for(mutex_, kAskAgain);
@@ -255,7 +258,7 @@ void Instance::start_query(const std::string& name, QueryPart& part) {
   auto runner = make_runner(part.compiled, part.paused);
   if (!runner) {
     part.failed = true;
-    part.may_start_later = runner.error().code == Errc::kUnavailable;
+    part.may_start_later = is_passing(runner.error());
     part.waiting = runner.error().hint.empty() ? runner.error().message : runner.error().message + "; " + runner.error().hint;
     log_error("app", fmt::format("query {} cannot start: {}", name, part.waiting));
     return;

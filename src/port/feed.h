@@ -26,8 +26,8 @@ class Feed {
     std::string position;
   };
   virtual Polled poll(std::stop_token stop) = 0;
-  /// Before the first poll, and when the records of a poll were not taken: the position of the last poll whose records are durable,
-  /// empty before the first. kFailedPrecondition when it means nothing here.
+  /// Before the first poll, and when the records of a poll were not taken: the position of the last poll whose records are
+  /// durable, empty before the first. kFailedPrecondition when it means nothing here.
   virtual Status resume(const std::string& position) = 0;
 };
 

@@ -30,8 +30,8 @@ struct PollLimit {
 
 /// Records by partition and offset: a topic, embedded or foreign. Threading: one thread, but for bounds() and wake().
 ///
-/// Errors of every call: kUnavailable (nobody answers; a later try may succeed), kFailedPrecondition with the reason (the topic was
-/// deleted, or made again).
+/// Errors of every call: kUnavailable (nobody answers; a later try may succeed), kFailedPrecondition with the reason (the topic
+/// was deleted, or made again).
 class Source {
  public:
   virtual ~Source() = default;

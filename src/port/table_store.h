@@ -21,8 +21,9 @@ struct TableSinkSpec {
   bool shared = false;
 };
 
-/// Tables that are somewhere else. Threading: any thread. Lifetime: outlives what it opens. Errors: kUnavailable, kPermissionDenied
-/// (login, rights), kFailedPrecondition (the table that is there differs: every difference is named, with the remedy).
+/// Tables that are somewhere else. Threading: any thread. Lifetime: outlives what it opens. Errors: kUnavailable,
+/// kPermissionDenied (login, rights), kFailedPrecondition (the table that is there differs: every difference is named, with the
+/// remedy).
 class TableStore {
  public:
   virtual ~TableStore() = default;

@@ -82,42 +82,55 @@ Cluster::Cluster(KafkaOptions options)
 
 Result<std::unique_ptr<Cluster>> Cluster::open(const KafkaOptions& options) {
   std::unique_ptr<Cluster> cluster(new Cluster(options));
-  TRY(cluster->client_, Client::make(cluster->options_, {.kind = Client::Kind::kProducer}));
+  TRY(std::shared_ptr<Client> client, Client::make(cluster->options_, {.kind = Client::Kind::kProducer}));
+  MutexLock lock(cluster->mutex_);
+  cluster->client_ = std::move(client);
   return cluster;
 }
 
-/// Waits until a broker answers. An admin request that waits for one makes librdkafka 2.12 connect again and again, without a
-/// pause: each try clears the reconnect backoff.
-Status Cluster::reach(std::string_view what, const std::atomic<bool>* stop) {
+/// The client, when a broker answers it. An admin request that waits for one makes librdkafka 2.12 connect again and again,
+/// without a pause: each try clears the reconnect backoff. And a cluster of one broker that shuts down tells of no brokers, after
+/// which the library knows none and asks nobody, so a client that nobody answers is replaced.
+Result<std::shared_ptr<Client>> Cluster::reach(std::string_view what, const std::atomic<bool>* stop) {
+  std::shared_ptr<Client> client;
+  {
+    MutexLock lock(mutex_);
+    client = client_;
+  }
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
   for (int waited = 0, slice = kSliceMs; waited < kTimeoutMs; waited += slice, slice = std::min(2 * slice, kReachSliceMs)) {
     if (stop != nullptr && *stop) return fail(Errc::kCancelled, fmt::format("kafka: {}: stopped", what));
     const rd_kafka_metadata_t* metadata = nullptr;
-    error = rd_kafka_metadata(client_->get(), 0, nullptr, &metadata, slice);
+    error = rd_kafka_metadata(client->get(), 0, nullptr, &metadata, slice);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
       rd_kafka_metadata_destroy(metadata);
-      return {};
+      return client;
     }
-    rd_kafka_poll(client_->get(), kSliceMs);  // lets on_error speak
+    rd_kafka_poll(client->get(), kSliceMs);  // lets on_error speak
   }
-  return fail(client_->error(error, what));
+  TRY(std::shared_ptr<Client> fresh, Client::make(options_, {.kind = Client::Kind::kProducer}));
+  {
+    MutexLock lock(mutex_);
+    if (client_ == client) client_ = std::move(fresh);
+  }
+  return fail(client->error(error, what));
 }
 
 Result<TopicShape> Cluster::shape(const std::string& topic, const std::atomic<bool>* stop) {
-  rd_kafka_t* rk = client_->get();
   std::string what = fmt::format("topic {}", topic);
-  TRY_DO(reach(what, stop));
+  TRY(std::shared_ptr<Client> client, reach(what, stop));
+  rd_kafka_t* rk = client->get();
   Queue queue(rd_kafka_queue_new(rk));
   AdminOptions options = make_options(rk, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
   const char* names[] = {topic.c_str()};
   Owned<rd_kafka_TopicCollection_t, rd_kafka_TopicCollection_destroy> topics(rd_kafka_TopicCollection_of_topic_names(names, 1));
   rd_kafka_DescribeTopics(rk, topics.get(), options.get(), queue.get());
-  TRY(Event event, await(*client_, queue, what, stop));
+  TRY(Event event, await(*client, queue, what, stop));
   size_t count = 0;
   const auto** found = rd_kafka_DescribeTopics_result_topics(rd_kafka_event_DescribeTopics_result(event.get()), &count);
   if (count != 1) return fail(Errc::kInternal, fmt::format("kafka: {}: {} answers", what, count));
   if (const rd_kafka_error_t* error = rd_kafka_TopicDescription_error(found[0]); error != nullptr && rd_kafka_error_code(error)) {
-    return fail(client_->error(rd_kafka_error_code(error), what));
+    return fail(client->error(rd_kafka_error_code(error), what));
   }
   TopicShape shape;
   rd_kafka_TopicDescription_partitions(found[0], &count);
@@ -125,16 +138,16 @@ Result<TopicShape> Cluster::shape(const std::string& topic, const std::atomic<bo
   shape.id = topic_id(rd_kafka_TopicDescription_topic_id(found[0]));
   if (shape.id.is_nil()) {
     Owned<char, [](char* p) { rd_kafka_mem_free(nullptr, p); }> cluster(rd_kafka_clusterid(rk, kTimeoutMs));
-    if (!cluster) return fail(client_->error(RD_KAFKA_RESP_ERR__TIMED_OUT, "id of the cluster"));
+    if (!cluster) return fail(client->error(RD_KAFKA_RESP_ERR__TIMED_OUT, "id of the cluster"));
     shape.id = derived_topic_id(cluster.get(), topic);
   }
   return shape;
 }
 
 Status Cluster::create(const port::TopicSpec& spec) {
-  rd_kafka_t* rk = client_->get();
   std::string what = fmt::format("create topic {}", spec.name);
-  TRY_DO(reach(what));
+  TRY(std::shared_ptr<Client> client, reach(what));
+  rd_kafka_t* rk = client->get();
   char text[512];
   Owned<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy> topic(
       rd_kafka_NewTopic_new(spec.name.c_str(), spec.partitions, -1, text, sizeof text));
@@ -151,21 +164,21 @@ Status Cluster::create(const port::TopicSpec& spec) {
   rd_kafka_AdminOptions_set_operation_timeout(options.get(), kTimeoutMs / 2, text, sizeof text);
   rd_kafka_NewTopic_t* topics[] = {topic.get()};
   rd_kafka_CreateTopics(rk, topics, 1, options.get(), queue.get());
-  TRY(Event event, await(*client_, queue, what));
+  TRY(Event event, await(*client, queue, what));
   size_t count = 0;
   const auto** results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
   if (count != 1) return fail(Errc::kInternal, fmt::format("kafka: {}: {} answers", what, count));
   if (rd_kafka_resp_err_t error = rd_kafka_topic_result_error(results[0]); error != 0) {
     const char* words = rd_kafka_topic_result_error_string(results[0]);
-    return fail(client_->error(error, what, words == nullptr ? "" : words));
+    return fail(client->error(error, what, words == nullptr ? "" : words));
   }
   return {};
 }
 
 Result<std::vector<port::OffsetRange>> Cluster::ranges(const std::string& topic, int32_t first, int32_t count) {
-  rd_kafka_t* rk = client_->get();
   std::string what = fmt::format("offsets of topic {}", topic);
-  TRY_DO(reach(what));
+  TRY(std::shared_ptr<Client> client, reach(what));
+  rd_kafka_t* rk = client->get();
   const port::OffsetRange unknown{model::Offset(RD_KAFKA_OFFSET_INVALID), model::Offset(RD_KAFKA_OFFSET_INVALID)};
   std::vector<port::OffsetRange> ranges(static_cast<size_t>(count), unknown);
   Queue queue(rd_kafka_queue_new(rk));
@@ -178,19 +191,19 @@ Result<std::vector<port::OffsetRange>> Cluster::ranges(const std::string& topic,
       rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), p)->offset = spec;
     }
     rd_kafka_ListOffsets(rk, list.get(), options.get(), queue.get());
-    TRY(Event event, await(*client_, queue, what));
+    TRY(Event event, await(*client, queue, what));
     size_t answers = 0;
     const auto** infos = rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event.get()), &answers);
     for (size_t i = 0; i < answers; ++i) {
       const rd_kafka_topic_partition_t* partition = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
-      if (partition->err != 0) return fail(client_->error(partition->err, fmt::format("{}-{}", topic, partition->partition)));
+      if (partition->err != 0) return fail(client->error(partition->err, fmt::format("{}-{}", topic, partition->partition)));
       port::OffsetRange& range = ranges.at(static_cast<size_t>(partition->partition - first));
       (spec == RD_KAFKA_OFFSET_SPEC_EARLIEST ? range.start : range.end) = model::Offset(partition->offset);
     }
   }
   // While a partition changes its leader the library may leave it out, without an error.
   for (const port::OffsetRange& range : ranges) {
-    if (range.start.value < 0 || range.end.value < 0) return fail(client_->error(RD_KAFKA_RESP_ERR__WAIT_CACHE, what));
+    if (range.start.value < 0 || range.end.value < 0) return fail(client->error(RD_KAFKA_RESP_ERR__WAIT_CACHE, what));
   }
   return ranges;
 }

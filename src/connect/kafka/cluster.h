@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "connect/kafka/client.h"
 #include "port/topic_store.h"
 
@@ -39,11 +40,12 @@ class Cluster {
 
  private:
   explicit Cluster(KafkaOptions options);
-  Status reach(std::string_view what, const std::atomic<bool>* stop = nullptr);
+  Result<std::shared_ptr<Client>> reach(std::string_view what, const std::atomic<bool>* stop = nullptr);
 
   const KafkaOptions options_;
   const bool read_committed_;
-  std::unique_ptr<Client> client_;
+  Mutex mutex_;
+  std::shared_ptr<Client> client_ GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace::connect::kafka

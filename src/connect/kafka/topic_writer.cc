@@ -12,6 +12,7 @@ namespace millrace::connect::kafka {
 namespace {
 
 constexpr int kMetadataTimeoutMs = 10'000;
+constexpr int kPollMs = 50;  // send() may take the reports that a poll waits for
 
 /// Where a record has come to stand; written by whoever polls the producer.
 struct Delivery {
@@ -80,10 +81,26 @@ std::vector<port::Appended> runs_of(std::vector<Delivery>& deliveries) {
 
 }  // namespace
 
-Result<std::shared_ptr<Client>> SharedProducer::get() {
+void Producer::wait(const std::atomic<size_t>& open) {
   MutexLock lock(mutex_);
-  if (client_ && rd_kafka_fatal_error(client_->get(), nullptr, 0) == 0) return client_;
-  TRY(client_,
+  while (open.load(std::memory_order_acquire) > 0) {
+    if (polling_) {
+      polled_.wait(mutex_);
+      continue;
+    }
+    polling_ = true;
+    mutex_.unlock();
+    rd_kafka_poll(client_->get(), kPollMs);
+    mutex_.lock();
+    polling_ = false;
+    polled_.notify_all();
+  }
+}
+
+Result<std::shared_ptr<Producer>> SharedProducer::get() {
+  MutexLock lock(mutex_);
+  if (producer_ && rd_kafka_fatal_error(producer_->client().get(), nullptr, 0) == 0) return producer_;
+  TRY(std::unique_ptr<Client> client,
       Client::make(options_, {.kind = Client::Kind::kProducer,
                               .defaults = {{"linger.ms", "1"},
                                            {"message.timeout.ms", "30000"},
@@ -91,13 +108,15 @@ Result<std::shared_ptr<Client>> SharedProducer::get() {
                                            {"queue.buffering.max.kbytes", "131072"}},
                               .fixed = {{"enable.idempotence", "true"}, {"partitioner", "murmur2_random"}},
                               .callbacks = [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, on_delivery); }}));
-  return client_;
+  producer_ = std::make_shared<Producer>(std::move(client));
+  return producer_;
 }
 
 Result<std::vector<port::Appended>> KafkaTopicWriter::append(const std::vector<model::Record>& records,
                                                              std::optional<model::Partition> unkeyed) {
-  TRY(std::shared_ptr<Client> client, producer_.get());
-  rd_kafka_t* rk = client->get();
+  TRY(std::shared_ptr<Producer> producer, producer_.get());
+  Client& client = producer->client();
+  rd_kafka_t* rk = client.get();
   TopicHandle topic(rd_kafka_topic_new(rk, topic_.c_str(), nullptr));
   std::vector<Delivery> deliveries(records.size());
   std::atomic<size_t> open = 0;
@@ -110,11 +129,11 @@ Result<std::vector<port::Appended>> KafkaTopicWriter::append(const std::vector<m
     break;
   }
   // Every record that was handed over has its report within message.timeout.ms.
-  while (open.load(std::memory_order_acquire) > 0) rd_kafka_poll(rk, 50);
+  producer->wait(open);
   for (size_t i = 0; i < records.size(); ++i) {
     const Delivery& d = deliveries[i];
     if (d.error == 0) continue;
-    Error error = client->error(d.error, d.partition < 0 ? "topic " + topic_ : fmt::format("{}-{}", topic_, d.partition));
+    Error error = client.error(d.error, d.partition < 0 ? "topic " + topic_ : fmt::format("{}-{}", topic_, d.partition));
     if (d.error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
       error.code = Errc::kInvalidArgument;
       error.hint = "the option message.max.bytes, and max.message.bytes of the topic";

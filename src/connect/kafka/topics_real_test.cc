@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <set>
+
 #include "connect/kafka/real_broker_bed.h"
 
 namespace millrace::connect::kafka {
@@ -93,6 +96,30 @@ TEST_F(KafkaReal, the_writer_says_where_records_stand_and_keys_go_where_java_put
   auto too_large = (*store_->writer(topic_))->append({record("k", std::string(3 << 20, 'x'))});
   ASSERT_FALSE(too_large);
   EXPECT_EQ(too_large.error().code, Errc::kInvalidArgument);
+}
+
+TEST_F(KafkaReal, each_of_the_writers_beside_each_other_hears_of_its_own_records) {
+  constexpr size_t kThreads = 8, kAppends = 50;
+  declare();
+  auto writer = *store_->writer(topic_);
+  std::vector<std::vector<int64_t>> offsets(kThreads);
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (size_t i = 0; i < kAppends; ++i) {
+        auto appended = writer->append({record(std::nullopt, "value")}, model::Partition(0));
+        ASSERT_TRUE(appended) << appended.error().message;
+        offsets[t].push_back(appended->at(0).first.value);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::set<int64_t> all;
+  for (const auto& own : offsets) {
+    EXPECT_TRUE(std::ranges::is_sorted(own));
+    all.insert(own.begin(), own.end());
+  }
+  EXPECT_EQ(all.size(), kThreads * kAppends);
 }
 
 TEST_F(KafkaReal, a_source_reads_from_where_it_was_sought) {
