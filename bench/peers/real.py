@@ -116,7 +116,8 @@ def compare(places, lines):
     for _ in range(TRIES):
         for name in random.sample(sorted(waiting), len(waiting)):
             row = measure(meter, waiting[name])
-            print(f"bench-real: {name}: {row['records_per_s']} records/s beside {row['foreign']:.0%} foreign CPU", file=sys.stderr)
+            print(f"bench-real: {name}: {row['records_per_s']} records/s, {row['cpu_s_per_million']} CPU-s/M, "
+                  f"{row['peak_mib']} MiB, beside {row['foreign']:.0%} foreign CPU", file=sys.stderr)
             if name not in best or row["foreign"] < best[name]["foreign"]:
                 best[name] = row
             if row["foreign"] <= FOREIGN_MAX:
