@@ -348,7 +348,7 @@ bool Instance::drain(const std::function<bool()>& cancelled) {
   while (true) {
     bool idle = true;
     for (const QueryView& view : queries()) {
-      if (view.in_flight == 0 || view.state == "waiting") continue;
+      if ((view.in_flight == 0 && view.state != "failed") || view.state == "waiting") continue;
       if (view.state != "running" || cancelled()) return false;
       idle = false;
       std::stop_source stop;

@@ -88,11 +88,16 @@ Result<std::vector<port::PartitionEnd>> Runner::ends() {
 }
 
 uint64_t Runner::in_flight() {
-  // A source that does not answer would keep whoever asks waiting.
-  if (status().state == QueryState::kFailed) return in_flight_;
-  uint64_t behind = 0;
+  constexpr Duration kAskAgain = std::chrono::seconds(10);
+  // A source that did not answer a moment ago would keep whoever asks waiting.
+  Duration now = clock_.monotonic();
+  if (now.count() < ask_again_) return in_flight_;
   auto known = ends();
-  if (!known) return in_flight_;
+  if (!known) {
+    ask_again_ = (now + kAskAgain).count();
+    return in_flight_;
+  }
+  uint64_t behind = 0;
   MutexLock lock(mutex_);
   const auto& partitions = status_.position.partitions;
   for (const port::PartitionEnd& end : *known) {

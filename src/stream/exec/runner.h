@@ -102,6 +102,7 @@ class Runner {
 
   std::atomic<int32_t> partitions_{0};
   std::atomic<uint64_t> in_flight_{0};
+  std::atomic<Duration::rep> ask_again_{0};
   mutable Mutex mutex_;
   CondVar changed_;
   QueryStatus status_ GUARDED_BY(mutex_);
