@@ -5,8 +5,8 @@
 
 #include "app/api.h"
 #include "base/log.h"
-#include "net/http/client.h"
 #include "env/env.h"
+#include "net/http/client.h"
 #include "serve/http/target.h"
 
 namespace millrace::cli {
