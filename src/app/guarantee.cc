@@ -50,6 +50,9 @@ std::string_view why_weak(const project::Source& source) {
 std::string guarantee_of(const project::Project& project, const CompiledQuery& query) {
   bool in_group = project.parts.log.options.contains("group.id");
   std::string text = promise(target_of(project, query), in_group);
+  // The group's offsets can only join a transaction of its own log.
+  if (in_group && project::find(project.connections, query.connection) != nullptr && target_of(project, query) == "kafka")
+    text = "none: another Kafka has one writer, so a consumer group cannot write into it";
   for (const project::Source& source : project.sources) {
     if (source.into == query.topic) text += fmt::format("; weakest link: source {} ({})", source.name, why_weak(source));
   }

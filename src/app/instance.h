@@ -138,7 +138,7 @@ class Instance {
   std::optional<model::Schema> topic_schema(std::string_view topic);
   /// Takes JSON values, whatever the topic is registered with.
   Result<std::unique_ptr<port::TopicWriter>> writer(const std::string& topic);
-  /// A topic or table of the pipeline that another system holds, by its name there or here without case; null when there is none.
+  /// A topic or table of the pipeline that another system holds, by name without case; null when there is none.
   std::unique_ptr<port::Relation> relation_elsewhere(const std::string& name);
 
  private:
